@@ -1,0 +1,40 @@
+"""Write music with a transformer inside a notebook.
+
+>>> import midigpt_nb as mg
+>>> score = mg.Score.example()
+>>> score
+Score(4 tracks, 16 bars, ...)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from midigpt_nb.score.model import Bar, Note, Score, Track
+
+if TYPE_CHECKING:
+    from midigpt_nb.widgets.infill_editor import InfillEditor
+    from midigpt_nb.widgets.piano_roll import PianoRoll
+    from midigpt_nb.widgets.show import show
+
+__version__ = "0.1.0"
+
+__all__ = ["Bar", "InfillEditor", "Note", "PianoRoll", "Score", "Track", "__version__", "show"]
+
+# Heavy names are imported on first use, so that `import midigpt_nb` loads neither torch, matplotlib nor anywidget.
+_LAZY = {
+    "InfillEditor": "midigpt_nb.widgets.infill_editor",
+    "PianoRoll": "midigpt_nb.widgets.piano_roll",
+    "show": "midigpt_nb.widgets.show",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'midigpt_nb' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
