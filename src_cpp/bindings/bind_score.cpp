@@ -1,0 +1,218 @@
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <optional>
+
+#include "bindings/arrays.h"
+#include "bindings/bind.h"
+#include "midi/midi_file.h"
+#include "score/from_midi.h"
+#include "score/meter.h"
+#include "score/rewrite_midi.h"
+#include "score/score.h"
+#include "score/table_edit.h"
+#include "score/to_midi.h"
+
+namespace py = pybind11;
+using midigpt::bindings::int_view;
+using midigpt::bindings::IntArray;
+using midigpt::bindings::rows_from;
+
+namespace {
+
+using midigpt::Cell;
+using midigpt::Metre;
+using midigpt::ScoreTable;
+
+ScoreTable table_from_arrays(const IntArray& notes, const IntArray& bars, const IntArray& tracks, std::int32_t resolution, std::int32_t tempo,
+                             const std::optional<IntArray>& note_source) {
+  ScoreTable table;
+  table.notes = rows_from<midigpt::Note>(notes, "notes");
+  table.bars = rows_from<midigpt::Bar>(bars, "bars");
+  table.tracks = rows_from<midigpt::Track>(tracks, "tracks");
+  table.resolution = resolution;
+  table.tempo = tempo;
+  table.note_source = note_source ? rows_from<std::int32_t>(*note_source, "note_source") : std::vector<std::int32_t>(table.notes.size(), -1);
+  table.validate();
+  return table;
+}
+
+std::pair<std::size_t, std::size_t> bar_rows(const ScoreTable& table, std::int32_t track) {
+  if (track < 0 || static_cast<std::size_t>(track) >= table.tracks.size()) {
+    throw midigpt::ScoreError("track " + std::to_string(track) + " does not exist; the score has " + std::to_string(table.tracks.size()) + " tracks");
+  }
+  const auto index = static_cast<std::size_t>(track);
+  return {static_cast<std::size_t>(table.tracks[index].first_bar), table.bars_end(index)};
+}
+
+ScoreTable replaced(const ScoreTable& table, const std::vector<std::pair<std::int32_t, std::int32_t>>& cells, const std::vector<IntArray>& notes) {
+  std::vector<Cell> places;
+  for (const auto& [track, bar] : cells) places.push_back({track, bar});
+  std::vector<std::vector<midigpt::Note>> fresh;
+  for (const IntArray& rows : notes) fresh.push_back(rows_from<midigpt::Note>(rows, "notes"));
+  return midigpt::replaced(table, places, fresh);
+}
+
+ScoreTable with_bars(const ScoreTable& table, std::int32_t track, const std::vector<std::pair<std::int32_t, std::int32_t>>& metres) {
+  std::vector<Metre> rows;
+  for (const auto& [numerator, denominator] : metres) rows.push_back({numerator, denominator});
+  return midigpt::with_bars(table, track, rows);
+}
+
+py::tuple table_state(const py::object& self) {
+  return py::make_tuple(self.attr("notes"), self.attr("bars"), self.attr("tracks"), self.attr("resolution"), self.attr("tempo"),
+                        self.attr("note_source"));
+}
+
+ScoreTable table_from_state(const py::tuple& state) {
+  return table_from_arrays(state[0].cast<IntArray>(), state[1].cast<IntArray>(), state[2].cast<IntArray>(), state[3].cast<std::int32_t>(),
+                           state[4].cast<std::int32_t>(), state[5].cast<IntArray>());
+}
+
+void bind_table(py::module_& m) {
+  py::class_<ScoreTable>(m, "ScoreTable", "The flat score: int32 arrays grouped by track, then bar. Immutable; edits return a new table.")
+      .def(py::init(&table_from_arrays), py::arg("notes"), py::arg("bars"), py::arg("tracks"), py::arg("resolution") = 480,
+           py::arg("tempo") = 500000, py::arg("note_source") = py::none())
+      .def_property_readonly("notes", [](const py::object& self) { return int_view(self.cast<const ScoreTable&>().notes, self); },
+                             "(n, 5): onset_ticks, duration_ticks, pitch, velocity, delta; read-only view")
+      .def_property_readonly("bars", [](const py::object& self) { return int_view(self.cast<const ScoreTable&>().bars, self); },
+                             "(b, 4): first_note, numerator, denominator, flags; read-only view")
+      .def_property_readonly("tracks", [](const py::object& self) { return int_view(self.cast<const ScoreTable&>().tracks, self); },
+                             "(t, 3): first_bar, instrument, is_drum; read-only view")
+      .def_property_readonly("note_source", [](const py::object& self) { return int_view(self.cast<const ScoreTable&>().note_source, self); },
+                             "(n,): index of each note's note-on event in the source file, -1 for a new note; read-only view")
+      .def_readonly("resolution", &ScoreTable::resolution, "ticks per quarter note")
+      .def_readonly("tempo", &ScoreTable::tempo, "microseconds per quarter note")
+      .def_property_readonly("n_tracks", [](const ScoreTable& t) { return t.tracks.size(); })
+      .def_property_readonly("n_notes", [](const ScoreTable& t) { return t.notes.size(); })
+      .def("n_bars", [](const ScoreTable& t, std::int32_t track) { const auto [first, last] = bar_rows(t, track); return last - first; },
+           py::arg("track"))
+      .def("bar_rows", &bar_rows, py::arg("track"), "[first, last) rows of `bars` of a track")
+      .def("note_rows", [](const ScoreTable& t, std::int32_t track, std::int32_t bar) { return note_rows(t, bar_row(t, {track, bar})); },
+           py::arg("track"), py::arg("bar"), "[first, last) rows of `notes` of a bar")
+      .def("window", [](const ScoreTable& t, const std::vector<std::int32_t>& tracks, std::int32_t start, std::int32_t end) {
+             return midigpt::window(t, tracks, start, end);
+           }, py::arg("tracks"), py::arg("start_bar"), py::arg("end_bar"), "bars [start_bar, end_bar) of the tracks, in the order given")
+      .def("replaced", &replaced, py::arg("cells"), py::arg("notes"), "the notes of each (track, bar) replaced by a (k, 5) array")
+      .def("with_bars", &with_bars, py::arg("track"), py::arg("metres"), "empty bars appended to a track")
+      .def("with_track", &midigpt::with_track, py::arg("instrument"), py::arg("is_drum"), "a new last track of empty bars")
+      .def("resampled", &midigpt::resampled, py::arg("resolution"), "times scaled to another resolution")
+      .def("same_as", &midigpt::same_as, py::arg("other"), "same music; note_source does not count")
+      .def("__copy__", [](const py::object& self) { return self; })
+      .def("__deepcopy__", [](const py::object& self, const py::dict&) { return self; }, py::arg("memo"))
+      .def("__repr__", [](const ScoreTable& t) {
+        return "ScoreTable(" + std::to_string(t.tracks.size()) + " tracks, " + std::to_string(t.bars.size()) + " bar rows, " +
+               std::to_string(t.notes.size()) + " notes, resolution " + std::to_string(t.resolution) + ")";
+      })
+      .def(py::pickle(&table_state, &table_from_state));
+}
+
+// A parsed file and where its bars and notes are. Never changed after it was read.
+struct SourceMidi {
+  midigpt::MidiFile file;
+  midigpt::MidiReading reading;  // without its table, which Python holds
+};
+
+std::vector<std::uint8_t> bytes_of(const py::bytes& data) {
+  const auto view = static_cast<std::string_view>(data);
+  return {view.begin(), view.end()};
+}
+
+py::bytes to_python(const std::vector<std::uint8_t>& data) { return {reinterpret_cast<const char*>(data.data()), data.size()}; }
+
+// Text of a file is UTF-8 or, when it cannot be, Latin-1.
+py::str text_of(const std::string& raw) {
+  PyObject* text = PyUnicode_DecodeUTF8(raw.data(), static_cast<py::ssize_t>(raw.size()), "strict");
+  if (text == nullptr) {
+    PyErr_Clear();
+    text = PyUnicode_DecodeLatin1(raw.data(), static_cast<py::ssize_t>(raw.size()), "strict");
+  }
+  if (text == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::str>(text);
+}
+
+std::pair<SourceMidi, ScoreTable> read_midi(const py::bytes& data, std::int32_t resolution) {
+  std::vector<std::uint8_t> bytes = bytes_of(data);
+  const py::gil_scoped_release unlocked;
+  SourceMidi source;
+  source.file = midigpt::parse_midi(std::move(bytes));
+  source.reading = midigpt::read_score(source.file, resolution);
+  ScoreTable table = std::move(source.reading.table);
+  source.reading.table = {};
+  return {std::move(source), std::move(table)};
+}
+
+py::bytes rewrite_midi(const SourceMidi& source, const ScoreTable& origin, const ScoreTable& table, const std::vector<std::string>& names) {
+  midigpt::RewrittenMidi written;
+  {
+    const py::gil_scoped_release unlocked;
+    written = midigpt::rewrite_midi(source.file, source.reading, origin, table, names);
+  }
+  if (written.notes_left_out > 0) {
+    const std::string text = std::to_string(written.notes_left_out) +
+                             " new notes were not written: they start after the end of their bar, which a metre change in the file may have cut short";
+    if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) != 0) throw py::error_already_set();
+  }
+  return to_python(written.bytes);
+}
+
+py::tuple event_at(const SourceMidi& source, std::size_t index) {
+  if (index >= source.file.events.size()) throw py::index_error("the file has " + std::to_string(source.file.events.size()) + " events");
+  const midigpt::MidiEvent& event = source.file.events[index];
+  std::vector<std::uint8_t> bytes{event.status};
+  const auto data = source.file.data(event);
+  bytes.insert(bytes.end(), data.begin(), data.end());
+  return py::make_tuple(event.chunk, event.tick, to_python(bytes));
+}
+
+py::list chunk_names(const SourceMidi& source) {
+  py::list names;
+  for (std::size_t chunk = 0; chunk < source.file.track_chunks.size(); ++chunk) names.append(text_of(source.file.chunk_name(chunk)));
+  return names;
+}
+
+std::vector<std::tuple<std::uint32_t, std::int32_t, std::int32_t>> track_sources(const SourceMidi& source) {
+  std::vector<std::tuple<std::uint32_t, std::int32_t, std::int32_t>> tracks;
+  for (const midigpt::SourceTrack& track : source.reading.tracks) tracks.emplace_back(track.chunk, track.channel, track.program);
+  return tracks;
+}
+
+py::array_t<std::int64_t> file_bar_starts(const SourceMidi& source) {
+  py::array_t<std::int64_t> starts(static_cast<py::ssize_t>(source.reading.bars.size()));
+  for (std::size_t i = 0; i < source.reading.bars.size(); ++i) starts.mutable_at(static_cast<py::ssize_t>(i)) = source.reading.bars[i].start_tick;
+  return starts;
+}
+
+void bind_midi(py::module_& m) {
+  py::class_<SourceMidi>(m, "MidiFile", "A MIDI file as it was read: every event of every chunk. Immutable.")
+      .def_property_readonly("format", [](const SourceMidi& s) { return s.file.format; })
+      .def_property_readonly("ticks_per_quarter", [](const SourceMidi& s) { return s.file.ticks_per_quarter; })
+      .def_property_readonly("n_chunks", [](const SourceMidi& s) { return s.file.track_chunks.size(); }, "number of track chunks")
+      .def_property_readonly("n_events", [](const SourceMidi& s) { return s.file.events.size(); })
+      .def("event", &event_at, py::arg("index"), "(track chunk, tick, bytes with their status byte)")
+      .def_property_readonly("bar_starts", &file_bar_starts, "(n_bars,) int64: file tick at which each bar starts")
+      .def_property_readonly("chunk_names", &chunk_names, "name of each track chunk, '' where there is none")
+      .def_property_readonly("track_sources", &track_sources, "(track chunk, channel, program) of each track read")
+      .def_property_readonly("tempo_map", [](const SourceMidi& s) { return midigpt::tempo_changes(s.file); },
+                             "(file tick, microseconds per quarter note) of every tempo event, in order of time")
+      .def("can_hold", [](const SourceMidi& s, const ScoreTable& table) { return midigpt::bars_match(s.reading, table); }, py::arg("table"),
+           "whether the table's bars have the metres of the file's, so that it can be written back into the file")
+      .def("to_bytes", [](const SourceMidi& s) { return to_python(s.file.bytes); }, "the file's own bytes")
+      .def("__copy__", [](const py::object& self) { return self; })
+      .def("__deepcopy__", [](const py::object& self, const py::dict&) { return self; }, py::arg("memo"))
+      .def(py::pickle([](const SourceMidi& s) { return py::make_tuple(to_python(s.file.bytes)); },
+                      [](const py::tuple& state) { return read_midi(state[0].cast<py::bytes>(), 480).first; }));
+  m.def("read_midi", &read_midi, py::arg("data"), py::arg("resolution") = 480, "bytes of a MIDI file -> (MidiFile, ScoreTable)");
+  m.def("write_midi", [](const ScoreTable& table, const std::vector<std::string>& names) { return to_python(midigpt::write_midi(table, names)); },
+        py::arg("table"), py::arg("names") = std::vector<std::string>{}, "a plain MIDI file of the table");
+  m.def("rewrite_midi", &rewrite_midi, py::arg("file"), py::arg("origin"), py::arg("table"), py::arg("names") = std::vector<std::string>{},
+        "the file with only the changed notes replaced; origin is the table read from it, at the table's resolution");
+}
+
+}  // namespace
+
+void bind_score(py::module_& m) {
+  m.def("bar_ticks", &midigpt::bar_ticks, py::arg("numerator"), py::arg("denominator"), py::arg("resolution"), "length of a bar in ticks");
+  bind_table(m);
+  bind_midi(m);
+}
