@@ -1,0 +1,153 @@
+"""Scores to tokens and back, with the attributes measured on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from midigpt_nb import _core
+from midigpt_nb.attributes import AttributeAnalyzer
+from midigpt_nb.score.model import Score
+from midigpt_nb.tokenizer.config import EncoderConfig
+from midigpt_nb.tokenizer.explain import TokenRow, explain
+
+__all__ = ["Tokenizer"]
+
+
+class Tokenizer:
+    """Encodes scores as the tokens of one model, and decodes them.
+
+    Never changes what it is given: `config` is copied, scores are only read. Safe to share between threads.
+
+    >>> tokenizer = Tokenizer(config)                    # doctest: +SKIP
+    >>> ids = tokenizer.encode(score)                    # doctest: +SKIP
+    >>> tokenizer.decode(ids)                            # doctest: +SKIP
+    Score(4 tracks, 4 bars, 120 notes)
+    """
+
+    def __init__(
+        self,
+        config: EncoderConfig | Mapping[str, Any],
+        analyzer: AttributeAnalyzer | None = None,
+        *,
+        optional_slots: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Build the vocabulary: the configuration's, then a domain for each attribute it does not list.
+
+        `optional_slots` are (level, token type) pairs that published encoders have but never wrote, for
+        example ``("bar", "BarLevelPitchClassSet")``.
+        """
+        self.config = config.copy() if isinstance(config, EncoderConfig) else EncoderConfig.from_dict(config)
+        self.analyzer = analyzer if analyzer is not None else AttributeAnalyzer.from_config(self.config)
+        of_tracks = [(row.level, row.token_type) for row in self.analyzer.attributes if row.level == "track"]
+        slots = [*optional_slots, *of_tracks]
+        self.vocab = _core.Vocabulary(self.config, self.analyzer.token_domain_specs(), slots)
+        self._columns = {
+            level: _columns(self.analyzer, level, slots)
+            for level, slots in (("track", self.vocab.track_slots), ("bar", self.vocab.bar_slots))
+        }
+
+    def __repr__(self) -> str:
+        return f"Tokenizer({self.vocab.size} tokens, {len(self.analyzer.attributes)} attributes)"
+
+    def encode(
+        self, score: Score, options: _core.EncodeOptions | None = None, compute_attributes: bool = True
+    ) -> list[int]:
+        """The tokens of the bars as they are given.
+
+        With `compute_attributes` values measured on the grid replace those stored in ``track.attributes``;
+        without it only the stored ones are written. Raises VocabularyError when the model lacks a time
+        signature or bar count.
+        """
+        table = self.grid(score.table)
+        track_values, bar_values = self._stored(score)
+        if compute_attributes:
+            stored = [track.attributes for track in score.tracks]
+            measured_track, measured_bar = self.attribute_arrays(table, stored=stored)
+            track_values = np.where(measured_track >= 0, measured_track, track_values)
+            bar_values = np.where(measured_bar >= 0, measured_bar, bar_values)
+        options = options if options is not None else _core.EncodeOptions()
+        tokens, _spans, _saturated = _core.encode(self.vocab, table, track_values, bar_values, options)
+        return tokens.tolist()
+
+    def grid(self, table: _core.ScoreTable) -> _core.ScoreTable:
+        """The table on the model's grid, onsets cut as in training."""
+        return _core.grid_table(table, self.config.resolution, self.config.emit_delta_tokens)
+
+    def attribute_arrays(
+        self, table: _core.ScoreTable, *, stored: Sequence[Mapping[str, Any]] | None = None
+    ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16]]:
+        """Measured values of a table on the model's grid, as columns for `_core.encode`.
+
+        Returns (tracks, track slots) and (bars, bar slots), int16, -1 where an attribute does not apply.
+        """
+        track_values = np.full((table.n_tracks, len(self.vocab.track_slots)), -1, np.int16)
+        bar_values = np.full((len(table.bars), len(self.vocab.bar_slots)), -1, np.int16)
+        for track in range(table.n_tracks):
+            values_of = self.analyzer.track_values(
+                table, track, stored=None if stored is None else stored[track]
+            )
+            for name, value in values_of.items():
+                if name in self._columns["track"]:
+                    track_values[track, self._columns["track"][name]] = value
+            first, last = table.bar_rows(track)
+            for name, values in self.analyzer.bar_values(table, track).items():
+                if name in self._columns["bar"]:
+                    bar_values[first:last, self._columns["bar"][name]] = values
+        return track_values, bar_values
+
+    def _stored(self, score: Score) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16]]:
+        """Values in ``track.attributes``, as columns; those of bars have the key ``bar_<key>_<bar>``."""
+        table = score.table
+        track_values = np.full((table.n_tracks, len(self.vocab.track_slots)), -1, np.int16)
+        bar_values = np.full((len(table.bars), len(self.vocab.bar_slots)), -1, np.int16)
+        for index, track in enumerate(score.tracks):
+            if not track.attributes:
+                continue
+            for column, key in enumerate(self.vocab.track_slot_keys):
+                track_values[index, column] = track.attributes.get(key, -1)
+            first, last = table.bar_rows(index)
+            for column, key in enumerate(self.vocab.bar_slot_keys):
+                for bar in range(last - first):
+                    bar_values[first + bar, column] = track.attributes.get(f"bar_{key}_{bar}", -1)
+        return track_values, bar_values
+
+    def decode(self, ids: Sequence[int] | npt.NDArray[np.int32], resample: bool = True) -> Score:
+        """The score that a token list describes, fill-in blocks put in their places.
+
+        Attribute tokens come back in ``track.attributes``. With `resample` the score has the configuration's
+        `decode_resolution`, else the grid's. Raises VocabularyError for an id outside the vocabulary.
+        """
+        table, track_values, bar_values = _core.decode(self.vocab, np.asarray(ids, np.int32), resample)
+        score = Score.from_table(table)
+        if not ((track_values >= 0).any() or (bar_values >= 0).any()):
+            return score
+        for index, track in enumerate(score.tracks):
+            track.attributes.update(_present(self.vocab.track_slot_keys, track_values[index]))
+            first, last = table.bar_rows(index)
+            for bar in range(last - first):
+                keys = [f"bar_{key}_{bar}" for key in self.vocab.bar_slot_keys]
+                track.attributes.update(_present(keys, bar_values[first + bar]))
+        return score
+
+    def explain(self, ids: Sequence[int]) -> list[TokenRow]:
+        """One readable row per token: where it stands and what it says."""
+        return explain(self.vocab, ids)
+
+
+def _columns(analyzer: AttributeAnalyzer, level: str, slots: Sequence[str]) -> dict[str, int]:
+    """Attribute name -> column, for the attributes that have a slot at their level."""
+    places = {name: column for column, name in enumerate(slots)}
+    found = {}
+    for row in analyzer.attributes:
+        canonical = _core.parse_token_type(row.token_type).name if row.level == level else ""
+        if canonical in places:
+            found[row.name] = places[canonical]
+    return found
+
+
+def _present(keys: Sequence[str], values: npt.NDArray[np.int16]) -> dict[str, int]:
+    return {key: int(value) for key, value in zip(keys, values, strict=True) if value >= 0}

@@ -1,0 +1,86 @@
+#include <doctest/doctest.h>
+
+#include "codec/decoder.h"
+#include "codec/encoder.h"
+#include "codec/fill_order.h"
+#include "codec/grid.h"
+#include "error.h"
+#include "token_fixtures.h"
+
+using namespace midigpt;
+using fixtures::small_score;
+using fixtures::tokens_of;
+
+TEST_CASE("what is encoded decodes to the same notes") {
+  const auto vocabulary = fixtures::small_vocabulary();
+  const ScoreTable score = small_score();
+  const Encoding encoding = encode(*vocabulary, score, {}, {}, {});
+  const Decoding decoding = decode(*vocabulary, encoding.tokens, false);
+  CHECK(decoding.table.tracks.size() == 2);
+  CHECK(decoding.table.bars.size() == 4);
+  CHECK(decoding.table.bars[1].numerator == 3);
+  REQUIRE(decoding.table.notes.size() == score.notes.size());
+  for (std::size_t i = 0; i < score.notes.size(); ++i) {
+    CHECK(decoding.table.notes[i].onset_ticks == score.notes[i].onset_ticks);
+    CHECK(decoding.table.notes[i].duration_ticks == score.notes[i].duration_ticks);
+    CHECK(decoding.table.notes[i].pitch == score.notes[i].pitch);
+  }
+  decoding.table.validate();
+  CHECK(encoding.saturated == 0);
+}
+
+TEST_CASE("fill blocks follow in ascending order and return to their bars") {
+  const auto vocabulary = fixtures::small_vocabulary();
+  EncodeOptions options;
+  options.multi_fill = {{1, 0}, {0, 1}, {1, 0}};
+  CHECK(fill_order(options.multi_fill) == std::vector<BarAddress>{{0, 1}, {1, 0}});
+  const Encoding filled = encode(*vocabulary, small_score(), {}, {}, options);
+  const Decoding decoding = decode(*vocabulary, filled.tokens, false);
+  REQUIRE(decoding.table.notes.size() == 4);
+  CHECK(decoding.table.bar_notes(1)[0].pitch == 45);
+  CHECK(decoding.table.bar_notes(2)[0].pitch == 36);
+}
+
+TEST_CASE("a bar that is left out cannot be filled in") {
+  const auto vocabulary = fixtures::small_vocabulary();
+  EncodeOptions options;
+  options.multi_fill = {{0, 1}};
+  options.partial_track = 0;
+  options.partial_bars = 1;
+  CHECK_THROWS_AS((void)encode(*vocabulary, small_score(), {}, {}, options), VocabularyError);
+}
+
+TEST_CASE("surplus track ends are ignored") {
+  const auto vocabulary = fixtures::small_vocabulary();
+  const auto ids = tokens_of(*vocabulary, {{TokenType::TrackEnd, 0}, {TokenType::TrackEnd, 0}, {TokenType::Track, 1}, {TokenType::Bar, 0},
+                                           {TokenType::NoteOnset, 36}, {TokenType::TrackEnd, 0}, {TokenType::TrackEnd, 0}});
+  const Decoding decoding = decode(*vocabulary, ids);
+  CHECK(decoding.table.tracks.size() == 1);
+  CHECK(decoding.table.notes.size() == 1);
+  CHECK(decoding.table.resolution == 480);
+  CHECK(decoding.table.notes[0].duration_ticks == 40);
+}
+
+TEST_CASE("empty input") {
+  const auto vocabulary = fixtures::small_vocabulary();
+  CHECK(decode(*vocabulary, {}).table.tracks.empty());
+  EncodeOptions options;
+  options.window_bars = 4;
+  CHECK(encode(*vocabulary, ScoreTable{}, {}, {}, options).tokens.size() == 2);
+}
+
+TEST_CASE("onsets are cut, durations are at least one tick, deltas keep the rest") {
+  ScoreTable table = small_score();
+  table.resolution = 480;
+  table.notes = {{479, 39, 60, 90, 0}, {55, 80, 62, 90, 120}};
+  table.note_source = {-1, -1};
+  table.bars = {{0, 4, 4, 0}, {2, 3, 4, 0}, {2, 4, 4, 0}, {2, 3, 4, 0}};
+  const ScoreTable plain = grid_table(table, 12, false);
+  CHECK(plain.notes[0].onset_ticks == 11);
+  CHECK(plain.notes[0].duration_ticks == 1);
+  CHECK(plain.notes[1].delta == 0);
+  const ScoreTable timed = grid_table(table, 12, true);
+  CHECK(timed.notes[0].delta == 12);
+  CHECK(timed.notes[1].onset_ticks == 1);
+  CHECK_THROWS_AS((void)grid_table(table, 0, false), ScoreError);
+}
