@@ -1,0 +1,293 @@
+"""The ordered table of attributes, and the decorator that adds a row to it.
+
+An attribute is one function with a few facts around it. Nothing else has to change when one is added::
+
+    @attribute("onset_spread", token="AvPolyphony", level="track", tracks="both", bins=Bins.edges(2, 4, 8))
+    def onset_spread(track: TrackView) -> float:
+        \"\"\"How many different positions in the bar carry a note.\"\"\"
+        return len(set(track.bar_onset_ticks.tolist()))
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, Literal
+
+import numpy as np
+
+from midigpt_nb.attributes.view import Settings, TrackView, WindowView, as_table
+from midigpt_nb.errors import EncoderConfigError
+
+Level = Literal["track", "bar"]
+TrackType = Literal["melodic", "drum", "both"]
+Formulas = Literal["compatible", "exact"]
+LEVELS, TRACK_TYPES = ("track", "bar"), ("melodic", "drum", "both")
+FORMULAS = ("compatible", "exact")
+
+
+@dataclass(frozen=True)
+class Bins:
+    """How a raw number (or an array of them) becomes one of `size` values, and words for the values."""
+
+    size: int
+    quantize: Callable[[Any], Any]
+    labels: tuple[str, ...] = ()
+
+    @classmethod
+    def edges(cls, *edges: float, labels: Sequence[str] = ()) -> Bins:
+        """One bin below each edge and one above the last: value = how many edges are <= raw.
+
+        >>> Bins.edges(2, 4).quantize(np.array([1, 2, 3.9, 4])).tolist()
+        [0, 1, 1, 2]
+        """
+        if list(edges) != sorted(edges) or not edges:
+            raise ValueError(f"bin edges must be given in rising order, got {edges}")
+        limits = np.array(edges, dtype=float)
+        return cls(len(edges) + 1, lambda raw: np.searchsorted(limits, raw, side="right"), tuple(labels))
+
+    @classmethod
+    def whole(cls, size: int, *, top: int | None = None, first: int = 0, labels: Sequence[str] = ()) -> Bins:
+        """The whole part of raw, counted from `first`, kept inside 0…`top` (default ``size - 1``)."""
+        last = first + (size - 1 if top is None else top)
+
+        def quantize(raw: Any) -> Any:
+            if isinstance(raw, np.ndarray):
+                return np.clip(np.trunc(raw), first, last) - first
+            return min(max(int(raw), first), last) - first
+
+        return cls(size, quantize, tuple(labels))
+
+
+Formula = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One row of the table: a musical property as the model sees it.
+
+    `level` says whether there is one value per track or per bar, `track_type` which tracks have it, `size`
+    how many values there are (0 … size - 1). `compute` measures, `quantize` makes the value.
+    """
+
+    name: str
+    token_type: str
+    level: Level
+    track_type: TrackType
+    bins: Bins
+    unit: str = ""
+    doc: str = ""
+    entry: str = ""  # name in a configuration's attribute_controls
+    params: Mapping[str, str] = field(default_factory=dict)  # what selects this row among those of the entry
+    token_aliases: tuple[str, ...] = ()
+    emitted: bool = True  # False: measured and reported, never written as a token
+    from_domain: bool = True  # a vocabulary that lists the token type has this attribute
+    nominal: bool = False  # values are names without an order
+    words: tuple[str, ...] = ()  # for `describe` only, where value_labels has none
+    reach: Callable[[Attribute, TrackView, int], tuple[int, int]] | None = None
+    vectorized: bool = False  # bar level: the function takes the whole track and returns one number per bar
+    formulas: dict[str, Formula] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
+
+    @property
+    def size(self) -> int:
+        """Number of values: 0 … size - 1."""
+        return self.bins.size
+
+    @property
+    def value_labels(self) -> list[str]:
+        """Words for the values in order, or an empty list."""
+        return list(self.bins.labels)
+
+    def applies_to(self, is_drum: bool) -> bool:
+        """Whether tracks of this kind have the attribute."""
+        return self.track_type == "both" or (self.track_type == "drum") == is_drum
+
+    def describe(self, value: int) -> str:
+        """A value in words, for people.
+
+        >>> AttributeAnalyzer.from_config({"attribute_controls": [{"name": "key_signature"}]}).get(
+        ...     "key_signature").describe(9)
+        'A major'
+        """
+        words = self.words or self.bins.labels
+        return words[value] if 0 <= value < len(words) else str(value)
+
+    def formula(self, name: Formulas) -> Callable[[Formula], Formula]:
+        """Decorator: another way to measure this attribute, used by configurations that ask for it."""
+
+        def add(function: Formula) -> Formula:
+            self.formulas[name] = function
+            return function
+
+        return add
+
+    def measure(self, view: TrackView) -> Any:
+        """Raw value of a track view: a number, or for a bar-level attribute an array ``(n_bars,)``."""
+        function = self.formulas.get(view.settings.formulas) or self.formulas["compatible"]
+        if self.level == "track" or self.vectorized:
+            return function(view)
+        return np.array([function(view.bar_view(bar)) for bar in range(view.n_bars)], dtype=float)
+
+    def quantize(self, raw: Any) -> Any:
+        """The value of a raw number (an int), or of an array of them (int16)."""
+        if isinstance(raw, np.ndarray) and raw.ndim:
+            return np.asarray(self.bins.quantize(raw)).astype(np.int16)
+        return int(self.bins.quantize(raw))
+
+    def dequantize(self, value: int) -> float:
+        """A raw number that has this value; only where values are whole steps."""
+        if self.name == "nomml":
+            return float(value)
+        raise NotImplementedError(f"{self.name} has no single raw number for a value")
+
+    def compute(self, score: Any, track: int, bar: int | None = None) -> float | np.ndarray:
+        """Raw value of a track (or of one bar, or of all bars) of a Score or score table."""
+        raw = self.measure(
+            WindowView(as_table(score), self.settings).track(track, stored=stored_values(score, track))
+        )
+        return raw if bar is None or self.level == "track" else raw[bar]
+
+    def adherence(self, requested: int, realized: int) -> float:
+        """How well a wish was met, 0 … 1: 1 is exact; keys are right or wrong."""
+        if self.nominal:
+            return float(requested == realized)
+        return max(0.0, 1.0 - abs(realized - requested) / max(self.size - 1, 1))
+
+    def achievable_range(
+        self, fixed_score: Any, track: int, generated_bars: Sequence[int]
+    ) -> tuple[int, int]:
+        """Lowest and highest value a request can still reach when `generated_bars` are written anew."""
+        window = WindowView(as_table(fixed_score), self.settings)
+        full = (0, self.size - 1)
+        if self.level == "bar" or self.reach is None or not 0 <= track < window.n_tracks:
+            return full
+        generated = {bar for bar in generated_bars if 0 <= bar < window.n_bars(track)}
+        fixed = window.track(track, [bar for bar in range(window.n_bars(track)) if bar not in generated])
+        low, high = self.reach(self, fixed, len(generated))
+        return min(low, high), max(low, high)
+
+
+def stored_values(score: Any, track: int) -> Mapping[str, Any]:
+    """The attributes a Score keeps on a track; a bare table has none."""
+    tracks = getattr(score, "tracks", None)
+    if tracks is None or isinstance(tracks, np.ndarray) or not 0 <= track < len(tracks):
+        return {}
+    return tracks[track].attributes or {}
+
+
+# Entries of the reference's catalogue that this package knows but does not measure: (name, token type,
+# tracks, size). Their tokens exist in vocabularies, so a configuration that lists them must load.
+NOT_MEASURED: dict[str, tuple[str, TrackType, int]] = {
+    "tension": ("Tension", "melodic", 10),
+    "tension_drum": ("TensionDrum", "drum", 10),
+}
+
+_rows: list[Attribute] = []
+
+
+def attribute(
+    name: str,
+    *,
+    token: str,
+    level: Level = "track",
+    tracks: TrackType = "both",
+    bins: Bins,
+    entry: str | None = None,
+    params: Mapping[str, str] | None = None,
+    **facts: Any,
+) -> Callable[[Formula], Attribute]:
+    """Decorator: register a function as an attribute and return its row.
+
+    A track-level function gets a `TrackView` and returns a number. A bar-level one gets a `BarView`, or with
+    ``vectorized=True`` the `TrackView` and then returns one number per bar. `entry` and `params` are how a
+    configuration's ``attribute_controls`` asks for it (default: by `name`, no parameters).
+    """
+    if level not in LEVELS or tracks not in TRACK_TYPES:
+        raise ValueError(f"attribute {name!r}: level must be one of {LEVELS} and tracks one of {TRACK_TYPES}")
+
+    def register(function: Formula) -> Attribute:
+        row = Attribute(
+            name=name,
+            token_type=token,
+            level=level,
+            track_type=tracks,
+            bins=bins,
+            entry=entry or name,
+            params=dict(params or {}),
+            doc=(function.__doc__ or "").strip().split("\n")[0],
+            formulas={"compatible": function},
+            **facts,
+        )
+        for other in _rows:
+            if other.entry == row.entry and other.params == row.params:
+                raise ValueError(f"attribute {row.entry!r} {row.params or ''} is registered already")
+            if other.name == row.name and row.from_domain:
+                raise ValueError(f"an attribute named {row.name!r} is registered already")
+        _rows.append(row)
+        return row
+
+    return register
+
+
+def forget(name: str) -> None:
+    """Take an attribute out of the table again (for tests and for cells that are run twice)."""
+    _rows[:] = [row for row in _rows if row.name != name]
+
+
+def rows() -> tuple[Attribute, ...]:
+    """Every registered attribute, in order."""
+    return tuple(_rows)
+
+
+def available() -> list[str]:
+    """Names that a configuration's ``attribute_controls`` may use.
+
+    >>> available()[:2]
+    ['note_density_quantile', 'note_density']
+    """
+    return list(dict.fromkeys(row.entry for row in _rows))
+
+
+def row_for_token(token_type: str) -> Attribute | None:
+    """The attribute that a vocabulary with this token type has, or None."""
+    for row in _rows:
+        if row.from_domain and (row.token_type == token_type or token_type in row.token_aliases):
+            return row
+    return None
+
+
+def row_for_entry(entry: str, params: Mapping[str, Any] | None = None) -> Attribute:
+    """The attribute a configuration entry asks for.
+
+    Raises KeyError for an unknown name, TypeError for unknown or missing parameters, EncoderConfigError for a
+    parameter value without an attribute.
+    """
+    candidates = [row for row in _rows if row.entry == entry]
+    if not candidates:
+        near = get_close_matches(entry, available(), 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(available())}"
+        raise KeyError(f"no attribute is named {entry!r}; {hint}")
+    given = dict(params or {})
+    tracks = given.pop("track_type", None)
+    known = sorted({key for row in candidates for key in row.params})
+    allowed = [*known, "track_type"] if known else []
+    unknown = sorted(set(params or {}) - set(allowed))
+    if unknown:
+        raise TypeError(
+            f"attribute {entry!r} takes no parameter {unknown[0]!r}; it takes {allowed or 'none'}"
+        )
+    if "mode" in known and "mode" not in given:
+        raise TypeError(f"attribute {entry!r} needs a parameter 'mode': 'min' or 'max'")
+    # The first row of an entry carries the defaults of the parameters that may be left out.
+    wanted = {**candidates[0].params, **given}
+    if tracks is not None and tracks not in TRACK_TYPES:
+        raise EncoderConfigError(f"attribute {entry!r}: track_type {tracks!r} is not one of {TRACK_TYPES}")
+    for row in candidates:
+        if row.params == wanted:
+            return row if tracks is None else dataclasses.replace(row, track_type=tracks)
+    raise EncoderConfigError(
+        f"attribute {entry!r} has no form with {given}; there are {[dict(row.params) for row in candidates]}"
+    )

@@ -1,0 +1,54 @@
+"""Silence: the share of time in which a track does not sound."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from midigpt_nb.attributes.polyphony import counts_per_tick, ringing
+from midigpt_nb.attributes.registry import Bins, attribute
+from midigpt_nb.attributes.view import TrackView, starts_of
+
+
+def reference_silence(track: TrackView) -> np.ndarray:
+    """(bars looked at,) share of silence of each bar as the published models measured it.
+
+    They took each note's place in the bar for its place in the piece, so in every bar but the first most
+    notes fall outside; that is repeated here because those models learned it.
+    """
+    scale = (
+        4.0 * track.resolution / np.maximum(track.denominator, 1)
+    )  # R*4 is exact, as is the reference's R*(4/den)
+    lengths = (track.numerator * scale).astype(np.int64)
+    starts = starts_of(lengths)
+    length = lengths[track.bar]
+    place = track.bar_onset_ticks - starts[track.bar]
+    begin, end = np.clip(place, 0, length), np.clip(place + track.duration_ticks, 0, length)
+    heard = end > begin
+    first = starts[track.bar[heard]]
+    counts = counts_per_tick(first + begin[heard], first + end[heard], int(starts[-1]))
+    silent = np.bincount(np.repeat(np.arange(track.n_bars), lengths)[counts == 0], minlength=track.n_bars)
+    kept = track.looked_at & (lengths > 0)
+    return silent[kept] / lengths[kept]
+
+
+@attribute(
+    "silence_proportion",
+    entry="silence_proportion",
+    params={"level": "track"},
+    token="TrackLevelSilenceProportionMax",
+    token_aliases=("SilenceProportion", "TOKEN_TRACK_LEVEL_SILENCE_PROPORTION_MAX"),
+    tracks="both",
+    bins=Bins(10, lambda raw: min(max(int(10 * raw), 0), 9)),
+    unit="share of time",
+    words=tuple(f"{10 * step} %" for step in range(10)),
+)
+def silence_proportion(track: TrackView) -> float:
+    """Share of time without a sounding note (0: none … 9: nine tenths and more)."""
+    shares = reference_silence(track).tolist()
+    return sum(shares) / len(shares) if shares else 0.0
+
+
+@silence_proportion.formula("exact")
+def _(track: TrackView) -> float:
+    counts = ringing(track)
+    return float(np.count_nonzero(counts == 0) / len(counts)) if len(counts) else 0.0
