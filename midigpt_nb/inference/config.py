@@ -1,0 +1,136 @@
+"""TABLE: the settings of a generation. Each field carries its range, choices, unit, group and meaning.
+
+Validation, the widget's panel, `from_dict` and the reference pages read this metadata; to add a setting, add
+a field.
+"""
+
+# ruff: noqa: E501, RUF009 - one row of the table per line; `_setting` makes dataclass fields
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from midigpt_nb.errors import Problem, RequestValidationError
+from midigpt_nb.inference.suggest import suggestion
+
+__all__ = ["AUTO", "GROUPS", "InferenceConfig", "Setting", "settings"]
+
+AUTO = 0
+GROUPS = ("sampling", "limits", "attempts", "planning", "context")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is known about one setting.
+
+    `low`/`high` bound numbers, `open_low`/`open_high` exclude the bound itself; `choices` lists allowed
+    texts; `auto` says that ``"auto"`` (stored as 0) is accepted.
+    """
+
+    meaning: str
+    group: str
+    low: float | None = None
+    high: float | None = None
+    open_low: bool = False
+    open_high: bool = False
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+    auto: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """The accepted values in words: ``> 0``, ``0..16``, ``'token', 'remove'``."""
+        if self.choices:
+            return ", ".join(repr(c) for c in self.choices)
+        low = "" if self.low is None else f"{'>' if self.open_low else '>='} {self.low:g}"
+        high = "" if self.high is None else f"{'<' if self.open_high else '<='} {self.high:g}"
+        words = " and ".join(part for part in (low, high) if part) or "any value"
+        return f"{words}, or 'auto'" if self.auto else words
+
+    def accepts(self, value: Any) -> bool:
+        """Whether `value` lies inside the range (type already checked)."""
+        if self.choices:
+            return value in self.choices
+        if self.low is not None and not (value > self.low if self.open_low else value >= self.low):
+            return False
+        return self.high is None or (value < self.high if self.open_high else value <= self.high)
+
+
+def _setting(default: Any, meaning: str, group: str, **facts: Any) -> Any:
+    metadata = {"setting": Setting(meaning, group, **facts)}
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass
+class InferenceConfig:
+    """How to generate. A session copies it; changing it later changes nothing that runs.
+
+    >>> InferenceConfig(temperature=0.9, model_dim="auto").temperature
+    0.9
+    """
+
+    # fmt: off
+    temperature: float = _setting(1.0, "how adventurous: below 1 safer, above 1 wilder", "sampling", low=0.0, open_low=True)
+    seed: int = _setting(-1, "same number, same music; below 0: a new one each time", "sampling")
+    top_k: int = _setting(0, "only the k most likely tokens; 0 = off", "sampling", low=0, unit="tokens")
+    top_p: float = _setting(1.0, "only the most likely tokens that sum to p; 1 = off", "sampling", low=0.0, high=1.0, open_low=True)
+    mask_k: int = _setting(0, "never the k most likely note tokens; 0 = off", "sampling", low=0, unit="tokens")
+    mask_p: float = _setting(0.0, "never the most likely note tokens that sum to p; 0 = off", "sampling", low=0.0, high=1.0, open_high=True)
+
+    polyphony_hard_limit: int = _setting(0, "most notes that may start together; 0 = no limit", "limits", low=0, unit="notes")
+    density_hard_limit: int = _setting(0, "most notes in a written bar; 0 = no limit", "limits", low=0, unit="notes")
+
+    max_attempts: int = _setting(3, "attempts per step before giving up", "attempts", low=1)
+    temperature_escalation: float = _setting(1.0, "each further attempt multiplies the temperature by this", "attempts", low=1.0, high=3.0)
+    silence_check: bool = _setting(True, "try again when a step wrote no note", "attempts")
+    novelty_check: bool = _setting(True, "try again when a step wrote what was there before", "attempts")
+    novelty_threshold: float = _setting(1.0, "how alike old and new bars may be; 1 = anything but identical", "attempts", low=0.0, high=1.0, open_low=True)
+    batch_attempts: bool = _setting(False, "kept for compatibility; attempts share one prompt pass anyway", "attempts")
+    num_candidates: int = _setting(1, "how many takes run_variations() makes", "attempts", low=1, high=16)
+
+    model_dim: int = _setting(4, "width of the model's window", "planning", low=0, unit="bars", auto=True)
+    bars_per_step: int = _setting(1, "bars written per step", "planning", low=0, unit="bars", auto=True)
+    tracks_per_step: int = _setting(1, "tracks written together in one infill step", "planning", low=0, unit="tracks", auto=True)
+    ar_overlap: float = _setting(0.5, "share of the window kept as history when continuing", "planning", low=0.0, high=1.0, open_high=True)
+    min_overlap_bars: int = _setting(2, "least history when continuing", "planning", low=0, unit="bars")
+    shuffle: bool = _setting(False, "write the infill steps in random order", "planning")
+    infill_probability: float = _setting(1.0, "rewrite only a random share of the asked bars", "planning", low=0.0, high=1.0, open_low=True)
+    plan_only: bool = _setting(False, "only plan: run() is refused, plan_summary() answers", "planning")
+    mask_mode: str = _setting("auto", "how hidden bars are kept from the model", "planning",
+                              choices=("auto", "token", "attention", "attention_approx", "attention_skip", "remove"))
+    later_targets: str = _setting("hide", "what the model sees of bars that a later step will rewrite", "planning", choices=("hide", "show"))
+
+    context: str = _setting("auto", "which tracks may be left out when a step does not fit the model", "context", choices=("auto", "listed", "all"))
+    context_drop: list[int] = _setting([], "tracks to leave out first", "context")
+    context_keep: list[int] = _setting([], "tracks never left out", "context")
+    budget_margin: float = _setting(1.25, "room reserved for the answer, as a multiple of its estimated length", "context", low=1.0)
+    # fmt: on
+
+    def __post_init__(self) -> None:
+        for name, setting in settings().items():
+            if setting.auto and getattr(self, name) in ("auto", None):
+                setattr(self, name, AUTO)
+        if isinstance(self.model_dim, int) and self.model_dim < 0:
+            self.model_dim = AUTO
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> InferenceConfig:
+        """Settings from a mapping; an unknown name raises `RequestValidationError` with a suggestion."""
+        known = settings()
+        problems = [
+            Problem(f"config.{name}", data[name], "there is no such setting", "", suggestion(name, known))
+            for name in data
+            if name not in known
+        ]
+        if problems:
+            raise RequestValidationError(problems)
+        return cls(**dict(data))
+
+
+def settings() -> dict[str, Setting]:
+    """Every setting by name, in the order of the table."""
+    return {f.name: f.metadata["setting"] for f in fields(InferenceConfig)}

@@ -1,0 +1,99 @@
+"""What a running generation tells its caller, as small frozen records.
+
+Times of notes are ticks of the *input* score's resolution, onsets count from the bar's start; bars are
+absolute and tracks are the request's ids. `attempt` counts from 0 within a step. Notes of an attempt are
+provisional until `StepFinished`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from midigpt_nb.score.model import Score
+
+__all__ = [
+    "AttemptRejected",
+    "BarFinished",
+    "Event",
+    "Finished",
+    "NotesArrived",
+    "StepFinished",
+    "StepStarted",
+    "TokenProgress",
+]
+
+
+@dataclass(frozen=True)
+class StepStarted:
+    """A step begins: the bars `[start, end)` are the model's window, `targets` are the bars it will write."""
+
+    step: int
+    n_steps: int
+    window: tuple[int, int]
+    targets: dict[int, list[int]]
+    context_tracks: list[int]
+
+
+@dataclass(frozen=True)
+class TokenProgress:
+    """Sign of life: tokens written so far in this attempt."""
+
+    step: int
+    attempt: int
+    tokens: int
+
+
+@dataclass(frozen=True)
+class NotesArrived:
+    """New notes of one bar, as (pitch, velocity, onset_ticks, duration_ticks). Only those not sent before."""
+
+    step: int
+    attempt: int
+    track: int
+    bar: int
+    notes: tuple[tuple[int, int, int, int], ...]
+
+
+@dataclass(frozen=True)
+class BarFinished:
+    """A bar is complete; all of its notes have been sent."""
+
+    step: int
+    attempt: int
+    track: int
+    bar: int
+
+
+@dataclass(frozen=True)
+class AttemptRejected:
+    """An attempt was thrown away: the notes sent for `cells` ((track, bar) pairs) no longer count."""
+
+    step: int
+    attempt: int
+    reasons: tuple[str, ...]
+    cells: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class StepFinished:
+    """A step was accepted; `score` holds everything written so far."""
+
+    step: int
+    attempt: int
+    score: Score
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The last event. `score` holds all finished bars whatever the status; `error` says why it failed."""
+
+    status: Literal["done", "cancelled", "failed"]
+    score: Score
+    error: Exception | None = None
+    seconds: float = 0.0
+    tokens: int = 0
+
+
+Event = StepStarted | TokenProgress | NotesArrived | BarFinished | AttemptRejected | StepFinished | Finished

@@ -1,0 +1,150 @@
+"""What to write: a request names tracks, bars and wishes. Sessions copy requests and never change them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from midigpt_nb.errors import Problem, RequestValidationError
+from midigpt_nb.inference.config import InferenceConfig
+from midigpt_nb.inference.suggest import suggestion
+
+__all__ = ["GenerationRequest", "TrackPrompt"]
+
+
+def _check_names(cls: type, data: Mapping[str, Any], path: str) -> None:
+    known = [f.name for f in fields(cls)]
+    problems = [
+        Problem(f"{path}.{name}", data[name], "there is no such field", "", suggestion(name, known))
+        for name in data
+        if name not in known
+    ]
+    if problems:
+        raise RequestValidationError(problems)
+
+
+def _bar_keys(values: Mapping[Any, Any], path: str) -> dict[int, Any]:
+    """JSON turns bar numbers into text; turn them back."""
+    try:
+        return {int(bar): dict(value) for bar, value in values.items()}
+    except (TypeError, ValueError) as error:
+        raise RequestValidationError(
+            [Problem(path, values, "bars must be numbers", "{bar: {name: value}}")]
+        ) from error
+
+
+@dataclass
+class TrackPrompt:
+    """What to do with one track of the score.
+
+    `id` is the track's index. `bars` are the absolute bars to write: none means the track is context, or,
+    with `autoregressive`, that all of it is written. `mask_bars` are hidden from the model and come back
+    unchanged.
+    """
+
+    id: int
+    bars: list[int] = field(default_factory=list)
+    autoregressive: bool = False
+    ignore: bool = False
+    mask_bars: list[int] = field(default_factory=list)
+    attributes: dict[str, int] = field(default_factory=dict)
+    bar_attributes: dict[int, dict[str, int]] = field(default_factory=dict)
+    controls: dict[str, Any] = field(default_factory=dict)
+    bar_controls: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], path: str = "track") -> TrackPrompt:
+        """A prompt from JSON-like data; bar keys may be text. Unknown or missing names raise
+        `RequestValidationError`.
+        """
+        _check_names(cls, data, path)
+        missing = [
+            Problem(
+                f"{path}.{name}", None, "is required", "a track index" if name == "id" else "a list of bars"
+            )
+            for name in ("id", "bars")
+            if name not in data
+        ]
+        if missing:
+            raise RequestValidationError(missing)
+        values = dict(data)
+        for name in ("bar_attributes", "bar_controls"):
+            if name in values:
+                values[name] = _bar_keys(values[name], f"{path}.{name}")
+        return cls(**values)
+
+
+@dataclass
+class GenerationRequest:
+    """Which bars to write, under which settings.
+
+    Tracks of the score without a prompt are context.
+
+    >>> GenerationRequest(tracks=[TrackPrompt(id=0, bars=[4, 5])]).tracks[0].bars
+    [4, 5]
+    """
+
+    tracks: list[TrackPrompt]
+    config: InferenceConfig = field(default_factory=InferenceConfig)
+    controls: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> GenerationRequest:
+        """A request from JSON-like data. Unknown names raise `RequestValidationError`, all of them at
+        once.
+        """
+        _check_names(cls, data, "request")
+        problems: list[Problem] = []
+        tracks: list[TrackPrompt] = []
+        for i, track in enumerate(data.get("tracks", [])):
+            try:
+                tracks.append(TrackPrompt.from_dict(track, f"tracks[{i}]"))
+            except RequestValidationError as error:
+                problems += error.problems
+        config = InferenceConfig()
+        try:
+            config = InferenceConfig.from_dict(data.get("config", {}))
+        except RequestValidationError as error:
+            problems += error.problems
+        if problems:
+            raise RequestValidationError(problems)
+        return cls(tracks=tracks, config=config, controls=dict(data.get("controls", {})))
+
+    @classmethod
+    def from_selection(
+        cls,
+        cells: Iterable[tuple[int, int]],
+        *,
+        attributes: Mapping[int, Mapping[str, int]] | None = None,
+        bar_attributes: Mapping[int, Mapping[int, Mapping[str, int]]] | None = None,
+        **config: Any,
+    ) -> GenerationRequest:
+        """Rewrite the selected (track, bar) cells.
+
+        `attributes` and `bar_attributes` are by track; wishes for bars that are not selected are left out.
+        Further keywords are settings; window and step sizes are `"auto"` unless given.
+
+        >>> GenerationRequest.from_selection([(1, 5), (1, 4)], seed=7).tracks[0].bars
+        [4, 5]
+        """
+        bars: dict[int, list[int]] = {}
+        for track, bar in sorted(set(cells)):
+            bars.setdefault(track, []).append(bar)
+        per_bar = bar_attributes or {}
+        tracks = [
+            TrackPrompt(
+                id=track,
+                bars=wanted,
+                attributes=dict((attributes or {}).get(track, {})),
+                bar_attributes={b: dict(v) for b, v in per_bar.get(track, {}).items() if b in wanted and v},
+            )
+            for track, wanted in bars.items()
+        ]
+        auto = {"model_dim": "auto", "bars_per_step": "auto", "tracks_per_step": "auto"}
+        return cls(tracks=tracks, config=InferenceConfig.from_dict({**auto, **config}))
+
+    def copy(self) -> GenerationRequest:
+        """An independent copy."""
+        return deepcopy(self)

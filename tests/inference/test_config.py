@@ -1,0 +1,66 @@
+"""The settings table and requests from plain data."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from midigpt_nb.errors import RequestValidationError
+from midigpt_nb.inference import GenerationRequest, InferenceConfig, TrackPrompt
+from midigpt_nb.inference.config import GROUPS, settings
+
+
+@pytest.mark.parametrize("field", fields(InferenceConfig), ids=lambda f: f.name)
+def test_every_setting_is_described_and_its_default_is_allowed(field):
+    setting = settings()[field.name]
+    assert setting.meaning and setting.group in GROUPS
+    default = getattr(InferenceConfig(), field.name)
+    if isinstance(default, int | float | str) and not isinstance(default, bool):
+        assert setting.accepts(default)
+        assert setting.choices or setting.low is not None or field.name == "seed"
+
+
+def test_auto_is_stored_as_zero():
+    config = InferenceConfig(model_dim="auto", bars_per_step="auto", tracks_per_step=None)
+    assert (config.model_dim, config.bars_per_step, config.tracks_per_step) == (0, 0, 0)
+
+
+def test_unknown_names_are_all_reported_with_a_suggestion():
+    data = {
+        "tracks": [{"id": 0, "bars": [1], "atributes": {}}, {"bars": []}],
+        "config": {"temprature": 1.0, "top_p": 0.9},
+    }
+    with pytest.raises(RequestValidationError) as caught:
+        GenerationRequest.from_dict(data)
+    paths = [p.path for p in caught.value.problems]
+    assert paths == ["tracks[0].atributes", "tracks[1].id", "config.temprature"]
+    assert "did you mean 'attributes'?" in str(caught.value) and "did you mean 'temperature'?" in str(
+        caught.value
+    )
+
+
+def test_bar_keys_may_be_text():
+    request = GenerationRequest.from_dict(
+        {"tracks": [{"id": 1, "bars": [4], "bar_attributes": {"4": {"note_density": 3}}}]}
+    )
+    assert request.tracks[0].bar_attributes == {4: {"note_density": 3}}
+
+
+def test_a_selection_becomes_a_request():
+    request = GenerationRequest.from_selection(
+        [(2, 5), (0, 1), (2, 4)],
+        attributes={2: {"note_density": 5}},
+        bar_attributes={2: {4: {"note_density": 9}, 7: {}}},
+        seed=3,
+    )
+    assert [(t.id, t.bars) for t in request.tracks] == [(0, [1]), (2, [4, 5])]
+    assert request.tracks[1].attributes == {"note_density": 5}
+    assert request.tracks[1].bar_attributes == {4: {"note_density": 9}}
+    assert request.config.seed == 3 and request.config.model_dim == 0
+
+
+def test_copies_are_independent():
+    request = GenerationRequest(tracks=[TrackPrompt(id=0, bars=[1])])
+    request.copy().tracks[0].bars.append(2)
+    assert request.tracks[0].bars == [1]
