@@ -67,6 +67,9 @@ class MidiFile:
     def n_chunks(self) -> int: ...
     @property
     def n_events(self) -> int: ...
+    @property
+    def n_unended_notes(self) -> int:
+        """Note-ons without a note-off; they are not in the table."""
     def event(self, index: int) -> tuple[int, int, bytes]:
         """(track chunk, tick, bytes with their status byte)."""
     @property
@@ -175,6 +178,9 @@ def parse_token_type(name: str) -> TokenType:
 
 def token_types() -> list[tuple[str, int, str]]:
     """Rows (canonical name, number, other spellings separated by spaces) of the token type table."""
+
+def attribute_slots() -> list[tuple[str, str, str, bool]]:
+    """Rows (level, token type, key in a score's attributes, on by default) in the order of writing."""
 
 class EncoderConfig:
     """Fields of an encoder configuration; `midigpt_nb.tokenizer.EncoderConfig` adds what Python reads."""
@@ -318,6 +324,12 @@ def grid_table(table: ScoreTable, resolution: int, microtiming: bool = False) ->
     """The table at another resolution, onsets cut as in training; a table already there is copied."""
 
 # Masks
+
+def grammar_states() -> list[tuple[str, str]]:
+    """Rows (state, what has just been read) of the grammar."""
+
+def grammar_rows() -> list[tuple[str, str, str, str]]:
+    """Rows (state, what may follow, guard, next state) of the grammar."""
 
 class MatcherOptions:
     """What a matcher asks of a sequence beyond the grammar. Limits: 0 = none."""

@@ -125,9 +125,8 @@ class NoteParser:
         return note
 
 
-Placed = tuple[
-    int, int, int, int, int
-]  # onset_ticks, duration_ticks, pitch, velocity, delta: a row of the score table
+# onset_ticks, duration_ticks, pitch, velocity, delta: a row of the score table
+Placed = tuple[int, int, int, int, int]
 
 
 class NotePlacer:
@@ -137,30 +136,42 @@ class NotePlacer:
     notes, a new note is shortened where it would ring into the next kept note of its pitch, and lengthened to
     the end of an earlier note of its pitch that still rings; a second note of the same pitch and onset is
     left out. No note passes the end of the piece.
+
+    `bar_lengths` are the real lengths of bars in the score's ticks where a file cuts some short; notes after
+    that are left out.
     """
 
-    def __init__(self, table: Any, grid: int, open_cells: Iterable[tuple[int, int]]) -> None:
+    def __init__(
+        self,
+        table: Any,
+        grid: int,
+        open_cells: Iterable[tuple[int, int]],
+        bar_lengths: Sequence[int] | None = None,
+    ) -> None:
         self._table = table
         self._grid = grid
         self._open = set(open_cells)
+        self._lengths = bar_lengths
         self._tracks: dict[int, _TrackPlan] = {}
         self._seen: set[tuple[int, int, int, int]] = set()
         self._rings: dict[tuple[int, int], int] = {}
 
     def fork(self) -> NotePlacer:
         """The same placer before any note was placed (for another attempt)."""
-        copy = NotePlacer(self._table, self._grid, self._open)
+        copy = NotePlacer(self._table, self._grid, self._open, self._lengths)
         copy._tracks = self._tracks
         return copy
 
     def place(self, track: int, bar: int, note: GridNote) -> Placed | None:
-        """The row of the score table for a note of this bar; None for a repeated note."""
+        """The row of the score table for a note of this bar; None for a note that is left out."""
         plan = self._tracks.get(track) or self._tracks.setdefault(
             track, _TrackPlan(self._table, track, self._open)
         )
         scale = self._table.resolution / self._grid
         onset = round(note.onset * scale)
         if (track, bar, note.pitch, onset) in self._seen:
+            return None
+        if self._lengths is not None and onset >= self._lengths[bar]:
             return None
         self._seen.add((track, bar, note.pitch, onset))
         on = plan.starts[bar] + onset

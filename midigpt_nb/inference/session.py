@@ -10,6 +10,8 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from midigpt_nb.errors import (
     ContextOverflow,
     GenerationCancelled,
@@ -293,6 +295,7 @@ class SamplingSession:
             self._engine.end_tokens,
             cancelled,
             count,
+            _bar_lengths(self._score),
         )
 
     def _score_of(self, progress: _Progress) -> Score:
@@ -393,6 +396,22 @@ class SamplingSession:
                 )
             )
         raise RequestValidationError(problems)
+
+
+def _bar_lengths(score: Score) -> list[int] | None:
+    """How long each bar really is, in the score's ticks, where a metre change in the source file cuts bars
+    short.
+    """
+    source = score.source
+    if source is None or score.n_tracks == 0:
+        return None
+    nominal = np.diff(score.bar_starts)
+    starts = np.asarray(source.file.bar_starts, dtype=np.int64)
+    n = min(len(nominal), len(starts) - 1)
+    real = np.diff(starts[: n + 1]) * score.resolution // source.file.ticks_per_quarter
+    if (real >= nominal[:n]).all():
+        return None
+    return [*np.minimum(real, nominal[:n]).tolist(), *nominal[n:].tolist()]
 
 
 def _last(events: Iterator[Event]) -> Finished:

@@ -77,11 +77,13 @@ class StepRunner:
         end_tokens: Mapping[bool, int],
         cancelled: Callable[[], bool],
         counter: Callable[[int], None],
+        bar_lengths: Sequence[int] | None = None,
     ) -> None:
         self._backend, self._symbols, self._config = backend, symbols, config
         self._seed, self._candidate = seed, candidate
         self._end_tokens = end_tokens
         self._cancelled, self._count = cancelled, counter
+        self._bar_lengths = bar_lengths
         self._cache = PromptCache(backend)
 
     def run(
@@ -93,7 +95,7 @@ class StepRunner:
         new ones.
         """
         reasons: Counter[str] = Counter()
-        placer = NotePlacer(piece.table, piece.grid.resolution, open_cells)
+        placer = NotePlacer(piece.table, piece.grid.resolution, open_cells, self._bar_lengths)
         attempt: Attempt | None = None
         for number in range(self._config.max_attempts):
             try:

@@ -97,7 +97,7 @@ def _at(bars: list[npt.NDArray[np.int32]], bar: int) -> npt.NDArray[np.int32]:
 
 
 def _bar_diff(old: npt.NDArray[np.int32], new: npt.NDArray[np.int32]) -> BarDiff:
-    if np.array_equal(old, new):
+    if len(old) == len(new) and old.tobytes() == new.tobytes():
         return BarDiff(_NO_NOTES, _NO_NOTES, old)
     old_notes, new_notes = [tuple(row) for row in old.tolist()], [tuple(row) for row in new.tolist()]
     left_in_old = Counter(old_notes)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -159,6 +160,14 @@ class Track:
             return self._origin.table.n_bars(self._origin.track)
         return len(self._bars)
 
+    @property
+    def n_notes(self) -> int:
+        """Number of notes, without making note objects."""
+        if self._bars is None:
+            assert self._origin is not None
+            return conversion.n_notes_of(self._origin)
+        return sum(len(bar.notes) for bar in self._bars)
+
     def _key(self) -> tuple[object, ...]:
         return self.instrument, self.track_type, self.attributes, self.bars
 
@@ -211,6 +220,11 @@ class Score:
     def from_bytes(cls, data: bytes) -> Score:
         """Read a MIDI file from memory; see `from_midi`."""
         file, table = _core.read_midi(data)
+        if file.n_unended_notes:
+            warnings.warn(
+                f"{file.n_unended_notes} notes of the file never end; they are not part of the score",
+                stacklevel=2,
+            )
         return cls.from_table(table, source=SourceFile(file, table))
 
     @classmethod
@@ -264,15 +278,13 @@ class Score:
 
     def with_table(self, table: _core.ScoreTable) -> Score:
         """A score with this table as its music, and this one's source file, names and attributes."""
-        score = Score.from_table(table, None)
+        score = Score.from_table(table)
         score._source = self._source
         before, names, attributes = self.table, self._track_labels(), self._track_attributes()
-        for track in range(min(table.n_tracks, before.n_tracks)):
-            if (table.tracks[track, 1:] == before.tracks[track, 1:]).all():
-                score._names[track] = names[track]
-                score._attributes = [*score._attributes, dict(attributes[track])]
-            else:
-                score._attributes = [*score._attributes, {}]
+        for track in range(table.n_tracks):
+            is_same = track < before.n_tracks and (table.tracks[track, 1:] == before.tracks[track, 1:]).all()
+            score._names[track] = names[track] if is_same else ""
+            score._attributes.append(dict(attributes[track]) if is_same else {})
         return score
 
     def _track_labels(self) -> list[str]:
@@ -300,7 +312,9 @@ class Score:
     @property
     def n_notes(self) -> int:
         """Number of notes."""
-        return self.table.n_notes
+        return (
+            sum(track.n_notes for track in self._tracks) if self._tracks is not None else self.table.n_notes
+        )
 
     @property
     def bar_starts(self) -> npt.NDArray[np.int64]:
@@ -321,10 +335,13 @@ class Score:
     @property
     def track_names(self) -> list[str]:
         """One name per track: its own or the file's, else that of its General MIDI program."""
-        rows = self.table.tracks
+        if self._tracks is not None:
+            kinds = [(track.instrument, track.is_drum) for track in self._tracks]
+        else:
+            kinds = [(program, bool(drum)) for program, drum in self.table.tracks[:, 1:].tolist()]
         return [
-            label or program_name(int(rows[track, 1]), drum=bool(rows[track, 2]))
-            for track, label in enumerate(self._track_labels())
+            label or program_name(program, drum=drum)
+            for label, (program, drum) in zip(self._track_labels(), kinds, strict=True)
         ]
 
     @property
@@ -377,7 +394,8 @@ class Score:
         """Write a MIDI file to `path`, or return its bytes when there is none.
 
         A score that came from a file is that file, with only the changed notes replaced: controllers, tempo
-        changes, lyrics and text stay where they were. Raises `ScoreError` when the path cannot be written.
+        changes, lyrics and text stay where they were. A track's new name is written unless it shares its
+        chunk with others. Raises `ScoreError` when the path cannot be written.
         """
         data = self._midi_bytes()
         if path is None:

@@ -62,6 +62,8 @@ class SourceFile:
                 stacklevel=4,
             )
             return _core.write_midi(table, names)
+        own = self.names_for(self.origin)
+        names = ["" if name in own[track : track + 1] else name for track, name in enumerate(names)]
         return _core.rewrite_midi(self.file, self.origin.resampled(table.resolution), table, names)
 
     def tempo_map(self, resolution: int, first_tempo: int) -> list[tuple[int, int]]:

@@ -20,6 +20,7 @@ __all__ = [
     "TrackOrigin",
     "bar_starts",
     "bars_from_table",
+    "n_notes_of",
     "relabelled",
     "score_from_dict",
     "score_to_dict",
@@ -58,6 +59,21 @@ def bars_from_table(table: _core.ScoreTable, track: int) -> list[Bar]:
         bar._unfinished = bool(flags & _UNFINISHED)
         bars.append(bar)
     return bars
+
+
+def n_notes_of(origin: TrackOrigin) -> int:
+    """Number of notes of a track of a table."""
+    start, end = _note_range(origin)
+    return end - start
+
+
+def _note_range(origin: TrackOrigin) -> tuple[int, int]:
+    """[first, last) rows of `notes` that belong to a track."""
+    table = origin.table
+    first, last = table.bar_rows(origin.track)
+    if first == last:
+        return 0, 0
+    return int(table.bars[first, 0]), int(table.bars[last, 0]) if last < len(table.bars) else table.n_notes
 
 
 def tracks_from_table(
@@ -133,13 +149,13 @@ def _track_arrays(
         assert track._origin is not None
         table = track._origin.table
         first, last = table.bar_rows(track._origin.track)
-        start = int(table.bars[first, 0]) if first < last else 0
-        end = int(table.bars[last, 0]) if last < len(table.bars) else table.n_notes
-        end = end if first < last else start
+        start, end = _note_range(track._origin)
         bars = table.bars[first:last].copy()
         bars[:, 0] -= start
         return table.notes[start:end], table.note_source[start:end], bars
-    bar_rows, note_rows, sources = [], [], []
+    bar_rows: list[tuple[int, int, int, int]] = []
+    note_rows: list[tuple[int, int, int, int, int]] = []
+    sources: list[int] = []
     for bar in track._bars:
         flags = _FUTURE * bool(bar.future) + _UNFINISHED * bar._unfinished
         bar_rows.append((len(note_rows), bar.ts_numerator, bar.ts_denominator, flags))

@@ -104,9 +104,40 @@ void bind_options(py::module_& m) {
                     [](MatcherOptions& o, const std::vector<std::string>& names) { o.excluded_attributes = types(names); });
 }
 
+// The tables as data, for the generated documentation and for tests of the tables themselves.
+void bind_grammar_table(py::module_& m) {
+  m.def("grammar_states", [] {
+    std::vector<std::pair<std::string, std::string>> rows;
+#define STATE(name, words) rows.emplace_back(#name, words);
+#define FOLLOW(state, type, guard, next)
+#define FOLLOW_SLOTS(state, level, next)
+#define PASS(state, type, next)
+#include "mask/grammar.def"
+#undef STATE
+#undef FOLLOW
+#undef FOLLOW_SLOTS
+#undef PASS
+    return rows;
+  }, "Rows (state, what has just been read).");
+  m.def("grammar_rows", [] {
+    std::vector<std::tuple<std::string, std::string, std::string, std::string>> rows;
+#define STATE(name, words)
+#define FOLLOW(state, type, guard, next) rows.emplace_back(#state, #type, #guard, #next);
+#define FOLLOW_SLOTS(state, level, next) rows.emplace_back(#state, #level " attributes", "slot", #next);
+#define PASS(state, type, next) rows.emplace_back(#state, "no " #type, "pass", #next);
+#include "mask/grammar.def"
+#undef STATE
+#undef FOLLOW
+#undef FOLLOW_SLOTS
+#undef PASS
+    return rows;
+  }, "Rows (state, what may follow, guard, next state).");
+}
+
 }  // namespace
 
 void bind_mask(py::module_& m) {
+  bind_grammar_table(m);
   bind_options(m);
   py::class_<Matcher>(m, "Matcher", "Which tokens may come next. One per row of a generation.")
       .def_static("for_prompt", [](std::shared_ptr<Vocabulary> vocabulary, const TokenArray& prompt, const MatcherOptions& options) {

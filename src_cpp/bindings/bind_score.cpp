@@ -189,6 +189,8 @@ void bind_midi(py::module_& m) {
       .def_property_readonly("ticks_per_quarter", [](const SourceMidi& s) { return s.file.ticks_per_quarter; })
       .def_property_readonly("n_chunks", [](const SourceMidi& s) { return s.file.track_chunks.size(); }, "number of track chunks")
       .def_property_readonly("n_events", [](const SourceMidi& s) { return s.file.events.size(); })
+      .def_property_readonly("n_unended_notes", [](const SourceMidi& s) { return s.reading.n_unended_notes; },
+                             "note-ons without a note-off, which are not in the table")
       .def("event", &event_at, py::arg("index"), "(track chunk, tick, bytes with their status byte)")
       .def_property_readonly("bar_starts", &file_bar_starts, "(n_bars,) int64: file tick at which each bar starts")
       .def_property_readonly("chunk_names", &chunk_names, "name of each track chunk, '' where there is none")

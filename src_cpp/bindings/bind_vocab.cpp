@@ -103,6 +103,16 @@ void bind_enum(py::module_& m) {
   }, "Rows (canonical name, number, other spellings separated by spaces) of the token type table.");
 }
 
+void bind_slots(py::module_& m) {
+  m.def("attribute_slots", [] {
+    std::vector<std::tuple<std::string, std::string, std::string, bool>> rows;
+#define SLOT(level, type, key, by_default) rows.emplace_back(#level, #type, key, by_default);
+#include "vocab/attribute_slots.def"
+#undef SLOT
+    return rows;
+  }, "Rows (level, token type, key in a score's attributes, on by default) in the order of writing.");
+}
+
 void bind_config(py::module_& m) {
   py::class_<EncoderConfig, std::shared_ptr<EncoderConfig>> config(m, "EncoderConfig", "Fields of an encoder configuration.");
   config.def(py::init<>());
@@ -188,6 +198,7 @@ void bind_vocabulary(py::module_& m) {
 
 void bind_vocab(py::module_& m) {
   bind_enum(m);
+  bind_slots(m);
   bind_config(m);
   bind_vocabulary(m);
 }

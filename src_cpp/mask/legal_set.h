@@ -1,6 +1,7 @@
 #pragma once
 // The tokens that are legal next, as a few ranges of ids. Small, on the stack, never allocates.
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>

@@ -301,6 +301,9 @@ MidiReading read_score(const MidiFile& file, std::int32_t resolution) {
   if (reading.first_tempo_event >= 0) {
     reading.table.tempo = tempo_of(file, file.events[static_cast<std::size_t>(reading.first_tempo_event)]);
   }
+  for (const RawTrack& track : raw_tracks) {
+    reading.n_unended_notes += static_cast<std::size_t>(std::ranges::count(track.notes, -1, &RawNote::off_event));
+  }
   const NotePlacer placer(file, reading.bars, resolution);
   for (const RawTrack& track : raw_tracks) {
     placer.place(track, reading.table);

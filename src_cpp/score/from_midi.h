@@ -31,6 +31,7 @@ struct MidiReading {
   std::vector<FileBar> bars;          // every track of the table has these bars
   std::vector<std::int32_t> partner;  // per event: the note-off of a note-on and back; -1 for others, never closed notes and stray note-offs
   std::int64_t first_tempo_event = -1;
+  std::size_t n_unended_notes = 0;  // note-ons without a note-off: they are not in the table
 };
 
 // Reads the notes at `resolution` ticks per quarter note. Tracks are split by chunk, channel and program; a note-off closes the oldest open

@@ -148,11 +148,26 @@ class Rewriter {
     if (const std::int32_t known = matching_.origin_track[track]; known >= 0) {
       const SourceTrack& source = reading_.tracks[static_cast<std::size_t>(known)];
       if (row.instrument != source.program) change_program(source, row.instrument);
+      if (!name_of(track).empty()) change_name(source, name_of(track));
       if (!notes.empty()) edits_[source.chunk].insert_notes(source.channel, row.instrument, std::move(notes));
       return;
     }
     put_in_order(notes);
-    new_tracks_.push_back({channels_.take(row.is_drum != 0), row.instrument, track < names_.size() ? names_[track] : "", std::move(notes)});
+    new_tracks_.push_back({channels_.take(row.is_drum != 0), row.instrument, name_of(track), std::move(notes)});
+  }
+
+  std::string name_of(std::size_t track) const { return track < names_.size() ? names_[track] : std::string(); }
+
+  // A chunk that several tracks share keeps its name.
+  void change_name(const SourceTrack& source, const std::string& name) {
+    const auto shares = [&](const SourceTrack& other) { return other.chunk == source.chunk; };
+    if (std::ranges::count_if(reading_.tracks, shares) > 1 || file_.chunk_name(source.chunk) == name) return;
+    const MidiChunk& chunk = file_.chunks[file_.track_chunks[source.chunk]];
+    for (std::uint32_t i = chunk.first_event; i < chunk.first_event + chunk.n_events; ++i) {
+      if (!file_.is_meta(file_.events[i], midi::kTrackName)) continue;
+      return edits_[source.chunk].set_data(i, text_meta_data(midi::kTrackName, name));
+    }
+    edits_[source.chunk].insert_about(0, midi::kMeta, text_meta_data(midi::kTrackName, name));
   }
 
   std::vector<FileNote> new_notes(std::size_t track) {
@@ -326,7 +341,8 @@ RewrittenMidi rewrite_midi(const MidiFile& file, const MidiReading& reading, con
     throw ScoreError("the table has " + std::to_string(table.resolution) + " ticks per quarter note, its origin " + std::to_string(origin.resolution));
   }
   if (!bars_match(reading, table)) throw ScoreError("the bars of the table are not those of the file");
-  if (same_as(origin, table)) return {file.bytes, 0};
+  const bool renamed = std::ranges::any_of(names, [](const std::string& name) { return !name.empty(); });
+  if (same_as(origin, table) && !renamed) return {file.bytes, 0};
   return Rewriter(file, reading, origin, table, names).run();
 }
 

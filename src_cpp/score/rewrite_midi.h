@@ -28,10 +28,11 @@ struct RewrittenMidi {
 // * A new note gives way to kept notes of its channel and pitch: it ends where the next of them begins, and not before the ones sounding
 //   at its start. Note-offs that end nothing and note-ons never ended, which readers do not see, are dropped where they would cut it.
 // * A new track gets a chunk of its own at the end, on a channel the file does not use. A track's new instrument replaces its program changes.
+// * names[i], where given and not empty, is the name of a new track, or replaces that of a track which has a chunk to itself.
 // * Bars past the end of the file continue the last one; metre changes and empty bars there are written as time signatures.
 // * A changed tempo replaces the file's first tempo.
 //
-// A table equal to `origin` gives the file's own bytes. Throws ScoreError when bars do not match or a value cannot be written.
+// A table equal to `origin` (and no names) gives the file's own bytes. Throws ScoreError when bars do not match or a value cannot be written.
 [[nodiscard]] RewrittenMidi rewrite_midi(const MidiFile& file, const MidiReading& reading, const ScoreTable& origin, const ScoreTable& table,
                                          const std::vector<std::string>& names = {});
 

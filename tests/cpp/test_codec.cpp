@@ -61,6 +61,25 @@ TEST_CASE("surplus track ends are ignored") {
   CHECK(decoding.table.notes[0].duration_ticks == 40);
 }
 
+// Nothing here but "does not crash, and gives a table that holds together": the sanitizers watch.
+TEST_CASE("any list of ids decodes") {
+  const auto vocabulary = fixtures::small_vocabulary();
+  std::uint32_t random = 7;
+  for (int round = 0; round < 300; ++round) {
+    std::vector<TokenId> ids;
+    for (int i = 0; i < 80; ++i) {
+      random = random * 1664525U + 1013904223U;
+      // Mostly structure: the low ids.
+      const std::uint32_t range = (random >> 28) < 10 ? 9U : static_cast<std::uint32_t>(vocabulary->size());
+      ids.push_back(static_cast<TokenId>((random >> 8) % range));
+    }
+    const Decoding decoding = decode(*vocabulary, ids, round % 2 == 0);
+    CHECK_NOTHROW(decoding.table.validate());
+    CHECK(decoding.bar_attributes.size() == 2 * decoding.table.bars.size());
+    if (!decoding.table.tracks.empty()) CHECK_NOTHROW((void)decode(*vocabulary, encode(*vocabulary, decoding.table, {}, {}, {4}).tokens));
+  }
+}
+
 TEST_CASE("empty input") {
   const auto vocabulary = fixtures::small_vocabulary();
   CHECK(decode(*vocabulary, {}).table.tracks.empty());

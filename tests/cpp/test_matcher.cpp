@@ -148,6 +148,32 @@ TEST_CASE("illegal tokens are refused and prompts are checked") {
   CHECK_THROWS_AS(Matcher(vocabulary, {}, {}), VocabularyError);
 }
 
+TEST_CASE("a prompt of any ids is accepted or refused") {
+  const auto vocabulary = fixtures::small_vocabulary();
+  const auto whole = infill_prompt(*vocabulary, {{0, 1}, {1, 0}});
+  std::uint32_t random = 3;
+  int refused = 0;
+  for (int round = 0; round < 500; ++round) {
+    auto prompt = whole;
+    for (int change = 0; change < 1 + round % 3; ++change) {
+      random = random * 1664525U + 1013904223U;
+      const auto place = (random >> 8) % static_cast<std::uint32_t>(prompt.size());
+      random = random * 1664525U + 1013904223U;
+      prompt[place] = static_cast<TokenId>((random >> 8) % static_cast<std::uint32_t>(vocabulary->size()));
+    }
+    MatcherOptions options;
+    options.sounding_limit = round % 3;
+    try {
+      const Matcher matcher(vocabulary, prompt, options);
+      if (!matcher.complete()) CHECK_NOTHROW((void)matcher.forced());
+    } catch (const VocabularyError&) {
+      ++refused;
+    }
+  }
+  CHECK(refused > 100);
+  CHECK(refused < 500);
+}
+
 // Every walk along legal tokens comes to an end: choices by a small congruential generator, ends preferred as the walk goes on.
 TEST_CASE("walks end") {
   const auto vocabulary = fixtures::small_vocabulary();

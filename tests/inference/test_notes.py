@@ -136,6 +136,12 @@ def test_a_repeated_note_is_left_out_and_the_order_of_ends_kept():
     assert p.place(0, 0, GridNote(60, 9, 12, 3))[:2] == (480, 480)
 
 
+def test_a_bar_that_the_file_cuts_short_takes_no_note_behind_its_end():
+    p = NotePlacer(piece([[], []]), 12, [(0, 0)], bar_lengths=[960, 1920])
+    assert p.place(0, 0, GridNote(60, 9, 23, 1)) is not None
+    assert p.place(0, 0, GridNote(60, 9, 24, 1)) is None
+
+
 def test_drum_hits_get_a_length():
     assert placer([[], []], [0], drum=True).place(0, 0, GridNote(36, 9, 0, 1))[:2] == (0, 120)
     kit = [[(36, 9, 480 * i, 60) for i in range(4)], []]

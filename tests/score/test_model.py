@@ -135,6 +135,12 @@ def test_table_arrays_are_checked() -> None:
         _core.ScoreTable(np.zeros((0, 5)), [[0, 4, 4, 0]], [[0, 0, 0]]).n_bars(1)
 
 
+def test_a_score_that_holds_a_mistake_can_still_be_printed(small: Score) -> None:
+    small.tracks[0].bars[0].notes[0].pitch = 999
+    assert repr(small) == "Score(2 tracks, 2 bars, 3 notes)"
+    assert small.track_names == ["Electric Bass (finger)", "Kit"]
+
+
 def test_bar_starts_seconds_and_names(small: Score) -> None:
     assert small.bar_starts.tolist() == [0, 1920, 3360]
     assert small.bar_starts.dtype == np.int64

@@ -15,6 +15,7 @@ from midigpt_nb.errors import ScoreError
 from midigpt_nb.score.model import Bar, Note, Score, Track
 
 DRUMS = 9
+pytestmark = pytest.mark.filterwarnings("ignore:.*never end:UserWarning")
 
 
 def number(value: int) -> bytes:

@@ -92,6 +92,21 @@ def test_a_changed_tempo_is_the_first_of_the_map_and_of_the_file() -> None:
     assert Score.from_bytes(score.to_midi()).tempo_map == score.tempo_map
 
 
+def test_a_new_name_is_written_and_a_shared_chunk_keeps_its_own() -> None:
+    score = Score.from_bytes(file_of(name(b"Voice") + NOTE, DRUM, name(b"Both") + NOTE + DRUM))
+    score.tracks[0].name = "Lead"
+    score.tracks[1].name = "Kit"
+    score.tracks[2].name = "Left"
+    again = Score.from_bytes(score.to_midi())
+    assert again.track_names == ["Lead", "Kit", "Both: Acoustic Grand Piano", "Both: Drums"]
+
+
+def test_notes_that_never_end_are_reported() -> None:
+    with pytest.warns(UserWarning, match="1 notes of the file never end"):
+        score = Score.from_bytes(file_of(NOTE + b"\x00\x90\x40\x5a"))
+    assert score.n_notes == 1
+
+
 def test_file_facts() -> None:
     file, table = _core.read_midi(file_of(name(b"Song"), DRUM + NOTE, ticks=96))
     assert (file.format, file.ticks_per_quarter, file.n_chunks) == (1, 96, 2)
