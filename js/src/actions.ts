@@ -1,0 +1,212 @@
+/** What buttons and keys do: one method per action, on the store and on this view's own state. */
+import { cellRect, contentHeight, zoomAt, zoomTo } from "./coords.ts";
+import type { Action } from "./keyboard.ts";
+import type { Cell } from "./protocol.gen.ts";
+import { describe, Selection } from "./selection.ts";
+import type { Store } from "./store.ts";
+import { strings } from "./strings.ts";
+import type { UiState } from "./ui_state.ts";
+
+export const ZOOM_STEP = 1.4;
+
+export interface ActionHost {
+  announce(text: string): void;
+  relayout(): void;
+  toggleHelp(): void;
+  /** Ends a drag that is under way; false when there is none. */
+  cancelGesture(): boolean;
+  leave(): void;
+}
+
+export class Actions {
+  private readonly simple: Readonly<Record<Exclude<Action["do"], "move">, () => void>> = {
+    toggleCell: () => this.select(this.store.selection.toggled(Selection.of([this.ui.cursor]))),
+    selectAll: () => {
+      const { tracks, bars } = this.store;
+      this.select(Selection.rectangle([0, 0], [tracks.length - 1, bars.n - 1]));
+    },
+    generate: () => this.store.attempt(this.store.generate()),
+    escape: () => this.escape(),
+    play: () => this.playOrStop(),
+    loop: () => this.toggleLoop(),
+    undo: () => this.store.attempt(this.store.undo()),
+    redo: () => this.store.attempt(this.store.redo()),
+    home: () => this.goTo(0),
+    end: () => this.ui.setViewport({ ...this.ui.viewport, left: this.store.bars.end }),
+    zoomSelection: () => this.zoomSelection(),
+    zoomIn: () => this.zoom(ZOOM_STEP),
+    zoomOut: () => this.zoom(1 / ZOOM_STEP),
+    mute: () => this.store.toggleMute(this.ui.cursor[0]),
+    solo: () => this.store.toggleSolo(this.ui.cursor[0]),
+    compare: () => {
+      if (this.store.comparable) {
+        this.store.setCompare(this.store.playBefore ? "after" : "before");
+      }
+    },
+    expand: () => this.expand(this.ui.cursor[0]),
+    help: () => this.host.toggleHelp(),
+  };
+
+  constructor(
+    private readonly store: Store,
+    private readonly ui: UiState,
+    private readonly host: ActionHost,
+  ) {}
+
+  run(action: Action): void {
+    if (action.do === "move") {
+      this.moveCursor(action.track, action.bar, action.extend, action.toEdge);
+    } else {
+      this.simple[action.do]();
+    }
+  }
+
+  select(selection: Selection): void {
+    const { store } = this;
+    store.select(selection);
+    const what = describe(store.selection, store.names, store.bars.n);
+    this.host.announce(what ? strings.selected(what) : strings.selectionCleared);
+  }
+
+  /** All bars of a track; Ctrl adds or removes, Shift extends from the anchor's track. */
+  selectTrack(track: number, event: { shiftKey: boolean; ctrlKey: boolean; metaKey: boolean }): void {
+    const { store, ui } = this;
+    const lastBar = store.bars.n - 1;
+    const row = Selection.rectangle([track, 0], [track, lastBar]);
+    if (event.ctrlKey || event.metaKey) {
+      const whole = store.selection.contains(row);
+      this.select(whole ? store.selection.without(row) : store.selection.union(row));
+    } else if (event.shiftKey) {
+      this.select(Selection.rectangle([ui.anchor[0], 0], [track, lastBar]));
+    } else {
+      ui.anchor = [track, 0];
+      this.select(row);
+    }
+    ui.cursor = [track, ui.cursor[1]];
+    ui.dirty("overlay");
+  }
+
+  /** Makes a lane tall enough to read like a piano roll, or normal again. */
+  expand(track: number): void {
+    const { ui } = this;
+    ui.expanded = ui.expanded === track ? -1 : track;
+    this.host.relayout();
+    const lane = ui.lanes[track];
+    if (lane) {
+      const bottom = lane.y + lane.height - ui.viewport.height;
+      ui.setViewport({ ...ui.viewport, top: Math.min(lane.y, Math.max(ui.viewport.top, bottom)) });
+    }
+  }
+
+  playOrStop(): void {
+    const { player } = this.store;
+    this.ui.follow = true;
+    if (player.playing) {
+      player.stop();
+    } else if (!player.play() && this.store.document) {
+      this.host.announce(strings.noSound);
+    }
+  }
+
+  goTo(tick: number): void {
+    const { ui } = this;
+    this.store.player.seek(tick);
+    ui.follow = true;
+    ui.setViewport({ ...ui.viewport, left: Math.min(ui.viewport.left, tick) });
+  }
+
+  /** Loops the selected bars; once more, or without a selection: off. */
+  toggleLoop(): void {
+    const { store } = this;
+    const span = store.selection.barSpan();
+    const { loop } = store.player;
+    const same =
+      loop && span && loop.start === store.bars.start(span[0]) && loop.end === store.bars.start(span[1]);
+    if (loop && (same || !span)) {
+      store.setLoop(null);
+    } else if (span) {
+      store.setLoop(span);
+      if (!store.player.playing) {
+        store.player.seek(store.bars.start(span[0]));
+      }
+    }
+  }
+
+  zoom(factor: number): void {
+    const { ui } = this;
+    ui.setViewport(zoomAt(ui.viewport, factor, ui.viewport.width / 2, ui.limits));
+  }
+
+  /** Shows the selected bars; once more: the whole piece. */
+  zoomSelection(): void {
+    const { store, ui } = this;
+    const [from, to] = store.selection.barSpan() ?? [0, store.bars.n];
+    const goal = zoomTo(ui.viewport, store.bars.start(from), store.bars.start(to), ui.limits);
+    const near =
+      Math.abs(goal.left - ui.viewport.left) < 1 && Math.abs(goal.scale / ui.viewport.scale - 1) < 0.01;
+    ui.follow = false;
+    ui.setViewport(near ? zoomTo(ui.viewport, 0, store.bars.end, ui.limits) : goal);
+  }
+
+  /** First stops what runs, then drops the selection, then leaves the roll. */
+  private escape(): void {
+    const { store } = this;
+    if (this.host.cancelGesture()) {
+      return;
+    }
+    if (store.running) {
+      store.attempt(store.cancel());
+    } else if (store.selection.size > 0) {
+      this.select(Selection.empty);
+    } else {
+      this.host.leave();
+    }
+  }
+
+  private moveCursor(dTrack: number, dBar: number, extend: boolean, toEdge: boolean): void {
+    const { store, ui } = this;
+    if (store.bars.n === 0) {
+      return;
+    }
+    const clamp = (value: number, n: number): number => Math.max(0, Math.min(n - 1, value));
+    const far = toEdge ? 65_536 : 1;
+    const next: Cell = [
+      clamp(ui.cursor[0] + dTrack * far, store.tracks.length),
+      clamp(ui.cursor[1] + dBar * far, store.bars.n),
+    ];
+    if (extend && store.selection.size === 0) {
+      ui.anchor = ui.cursor;
+    }
+    ui.cursor = next;
+    ui.keyboard = true;
+    if (!extend) {
+      ui.anchor = next;
+    }
+    this.select(Selection.rectangle(ui.anchor, next));
+    this.reveal(next);
+    ui.dirty("overlay");
+  }
+
+  /** Scrolls as little as needed to show a cell. */
+  private reveal([track, bar]: Cell): void {
+    const { store, ui } = this;
+    const lane = ui.lanes[track];
+    const view = ui.viewport;
+    if (!lane || contentHeight(ui.lanes) === 0) {
+      return;
+    }
+    const rect = cellRect(view, store.bars, lane, bar);
+    let { left, top } = view;
+    if (rect.x < 0) {
+      left = store.bars.start(bar);
+    } else if (rect.x + rect.w > view.width) {
+      left = store.bars.start(bar + 1) - view.width / view.scale;
+    }
+    if (rect.y < 0) {
+      top = lane.y;
+    } else if (rect.y + rect.h > view.height) {
+      top = lane.y + lane.height - view.height;
+    }
+    ui.setViewport({ ...view, left, top });
+  }
+}

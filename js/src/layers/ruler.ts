@@ -1,0 +1,86 @@
+/** Bar numbers, metre changes, beat ticks, loop brace. Drawn in canvas coordinates, above the lanes. */
+import { tickToX } from "../coords.ts";
+import { RULER, RULER_BARS } from "../hit_test.ts";
+import { CELL_SELECTED } from "../store.ts";
+import { barStride } from "./grid.ts";
+import { FONT, hairline, type Layer, type Scene, snap, visibleBars } from "./scene.ts";
+
+const NUMBER_MIN_PX = 30;
+
+export const drawRuler: Layer = (ctx, scene) => {
+  const { view, palette, dpr } = scene;
+  ctx.fillStyle = palette.surface;
+  ctx.fillRect(0, 0, view.width, RULER);
+  drawSelectedBars(ctx, scene);
+  drawLoop(ctx, scene);
+  drawNumbers(ctx, scene);
+  ctx.fillStyle = palette.border;
+  ctx.fillRect(0, RULER_BARS, view.width, hairline(dpr));
+  ctx.fillRect(0, RULER - hairline(dpr), view.width, hairline(dpr));
+};
+
+function drawSelectedBars(ctx: CanvasRenderingContext2D, scene: Scene): void {
+  const { view, bars, palette } = scene;
+  const [first, last] = visibleBars(scene);
+  ctx.fillStyle = palette.selectFill;
+  for (let bar = first; bar <= last; bar++) {
+    if (scene.lanes.some((lane) => (scene.cellState(lane.track, bar) & CELL_SELECTED) !== 0)) {
+      const x = tickToX(view, bars.start(bar));
+      ctx.fillRect(x, 0, tickToX(view, bars.start(bar + 1)) - x, RULER_BARS);
+    }
+  }
+}
+
+function drawLoop(ctx: CanvasRenderingContext2D, scene: Scene): void {
+  const { view, palette, loop } = scene;
+  if (!loop) {
+    return;
+  }
+  const x = tickToX(view, loop.start);
+  const w = tickToX(view, loop.end) - x;
+  ctx.fillStyle = palette.accentSoft;
+  ctx.fillRect(x, RULER_BARS, w, RULER - RULER_BARS);
+  ctx.fillStyle = palette.accent;
+  ctx.fillRect(x, RULER - 4, w, 4);
+  ctx.fillRect(x, RULER_BARS, 2, RULER - RULER_BARS);
+  ctx.fillRect(x + w - 2, RULER_BARS, 2, RULER - RULER_BARS);
+}
+
+function drawNumbers(ctx: CanvasRenderingContext2D, scene: Scene): void {
+  const { view, bars, palette, dpr } = scene;
+  const [first, last] = visibleBars(scene);
+  const stride = barStride(scene, NUMBER_MIN_PX);
+  ctx.textBaseline = "middle";
+  for (let bar = first - (first % stride); bar <= last; bar++) {
+    const x = tickToX(view, bars.start(bar));
+    const change = bars.changesMetre(bar);
+    if (bar % stride === 0) {
+      ctx.fillStyle = palette.barLine;
+      ctx.fillRect(snap(x, dpr), 0, hairline(dpr), RULER);
+      ctx.fillStyle = palette.text;
+      ctx.font = `600 11px ${FONT}`;
+      ctx.fillText(String(bar + 1), x + 5, RULER_BARS / 2 + 0.5);
+    }
+    if (change && (bars.end / bars.n) * view.scale * stride > 36) {
+      const indent = bar % stride === 0 ? 9 + 7 * String(bar + 1).length : 4;
+      ctx.fillStyle = palette.muted;
+      ctx.font = `10px ${FONT}`;
+      ctx.fillText(`${bars.numerator(bar)}/${bars.denominator(bar)}`, x + indent, RULER_BARS / 2 + 0.5);
+    }
+    drawBeatTicks(ctx, scene, bar);
+  }
+}
+
+function drawBeatTicks(ctx: CanvasRenderingContext2D, scene: Scene, bar: number): void {
+  const { view, bars, palette, dpr } = scene;
+  const beat = bars.beatTicks(bar);
+  if (beat * view.scale < 7) {
+    return;
+  }
+  ctx.fillStyle = palette.muted;
+  ctx.globalAlpha = 0.6;
+  for (let tick = bars.start(bar) + beat; tick < bars.start(bar + 1) - 0.5; tick += beat) {
+    ctx.fillRect(snap(tickToX(view, tick), dpr), RULER - 5, hairline(dpr), 4);
+  }
+  ctx.globalAlpha = 1;
+}

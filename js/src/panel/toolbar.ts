@@ -1,0 +1,204 @@
+/** Transport, zoom, undo, and the button that names what it will do. */
+import { h, type IconName, icon, setAttr, setText } from "../dom.ts";
+import { rovingFocus, settleTabStop } from "../roving_focus.ts";
+import type { Compare } from "../store.ts";
+import { strings } from "../strings.ts";
+
+export interface ToolbarActions {
+  play(): void;
+  toStart(): void;
+  loop(): void;
+  zoomIn(): void;
+  zoomOut(): void;
+  zoomFit(): void;
+  undo(): void;
+  redo(): void;
+  generate(): void;
+  cancel(): void;
+  compare(to: Compare): void;
+  steer(): void;
+  help(): void;
+}
+
+export interface ToolbarState {
+  playing: boolean;
+  looping: boolean;
+  canLoop: boolean;
+  canUndo: boolean;
+  canRedo: boolean;
+  canGenerate: boolean;
+  running: boolean;
+  blocked: string;
+  action: string;
+  compare: Compare;
+  comparable: boolean;
+  steerOpen: boolean;
+  position: string;
+  tempo: string;
+}
+
+export interface Toolbar {
+  element: HTMLElement;
+  /** Before / after: sits in the status line, where its coming and going moves nothing. */
+  compare: HTMLElement;
+  update(state: ToolbarState): void;
+  setPosition(text: string): void;
+}
+
+export function makeToolbar(actions: ToolbarActions): Toolbar {
+  const button = (
+    name: IconName,
+    label: string,
+    title: string,
+    testid: string,
+    action: () => void,
+    extra = "",
+  ): HTMLButtonElement =>
+    h(
+      "button",
+      {
+        class: `mgnb-button mgnb-tool ${extra}`.trim(),
+        title,
+        testid,
+        attrs: { type: "button", "aria-label": label },
+        on: { click: action },
+      },
+      icon(name),
+    );
+
+  const toStart = button("start", strings.toStart, strings.toStartHint, "mgnb-start", actions.toStart);
+  const play = button("play", strings.play, strings.playHint, "mgnb-play", actions.play, "mgnb-play");
+  const loop = button("loop", strings.loop, strings.loopHint, "mgnb-loop", actions.loop);
+  const position = h("span", { class: "mgnb-position", testid: "mgnb-position" });
+  const tempo = h("span", { class: "mgnb-tempo" });
+  const undo = button("undo", strings.undo, strings.undoHint, "mgnb-undo", actions.undo);
+  const redo = button("redo", strings.redo, strings.redoHint, "mgnb-redo", actions.redo);
+  const zoom = h(
+    "div",
+    { class: "mgnb-group" },
+    button("minus", strings.zoomOut, strings.zoomOut, "mgnb-zoom-out", actions.zoomOut),
+    button("fit", strings.zoomFit, strings.zoomFitHint, "mgnb-zoom-fit", actions.zoomFit),
+    button("plus", strings.zoomIn, strings.zoomIn, "mgnb-zoom-in", actions.zoomIn),
+  );
+  const history = h("div", { class: "mgnb-group" }, undo, redo);
+  const compare = makeCompare(actions);
+  const steer = h(
+    "button",
+    {
+      class: "mgnb-button mgnb-steer-toggle",
+      title: strings.steerHint,
+      testid: "mgnb-steer",
+      attrs: { type: "button" },
+      on: { click: actions.steer },
+    },
+    icon("sliders"),
+    h("span", { text: strings.steer }),
+  );
+  const generateLabel = h("span", { class: "mgnb-generate-label" });
+  const generate = h(
+    "button",
+    {
+      class: "mgnb-button mgnb-generate",
+      testid: "mgnb-generate",
+      attrs: { type: "button" },
+      on: {
+        // aria-disabled instead of disabled: the button keeps its focus and can say why it is off
+        click: () => generate.getAttribute("aria-disabled") !== "true" && actions.generate(),
+      },
+    },
+    icon("spark"),
+    generateLabel,
+  );
+  const stop = h(
+    "button",
+    {
+      class: "mgnb-button mgnb-stop",
+      title: strings.stopHint,
+      testid: "mgnb-stop",
+      attrs: { type: "button" },
+      on: { click: actions.cancel },
+    },
+    icon("stop"),
+    h("span", { text: strings.stopGenerating }),
+  );
+  const help = h("button", {
+    class: "mgnb-button mgnb-tool mgnb-help-button",
+    text: "?",
+    title: strings.help,
+    testid: "mgnb-help",
+    attrs: { type: "button", "aria-label": strings.help },
+    on: { click: actions.help },
+  });
+  const element = h(
+    "div",
+    { class: "mgnb-toolbar", attrs: { role: "toolbar", "aria-label": strings.toolbarLabel } },
+    h("div", { class: "mgnb-group" }, toStart, play, loop),
+    h("div", { class: "mgnb-readout" }, position, tempo),
+    zoom,
+    h("span", { class: "mgnb-spacer" }),
+    history,
+    steer,
+    generate,
+    stop,
+    help,
+  );
+  rovingFocus(element, 0);
+
+  return {
+    element,
+    compare: compare.element,
+    setPosition: (text) => setText(position, text),
+    update: (state) => {
+      play.replaceChildren(icon(state.playing ? "stop" : "play"));
+      setAttr(play, "aria-label", state.playing ? strings.stop : strings.play);
+      setAttr(play, "aria-pressed", state.playing);
+      play.classList.toggle("mgnb-on", state.playing);
+      setAttr(loop, "aria-pressed", String(state.looping));
+      loop.classList.toggle("mgnb-on", state.looping);
+      loop.title = state.looping ? strings.loopOff : strings.loopHint;
+      loop.disabled = !state.looping && !state.canLoop;
+      undo.disabled = !state.canUndo || state.running;
+      redo.disabled = !state.canRedo || state.running;
+      history.hidden = !state.canGenerate && !state.canUndo && !state.canRedo;
+      steer.hidden = !state.canGenerate;
+      setAttr(steer, "aria-expanded", String(state.steerOpen));
+      generate.hidden = !state.canGenerate || state.running;
+      stop.hidden = !state.running;
+      setText(generateLabel, state.action);
+      setAttr(generate, "aria-disabled", state.blocked ? "true" : null);
+      generate.title = state.blocked || strings.generateHint;
+      compare.update(state);
+      settleTabStop(element);
+      setText(position, state.position);
+      setText(tempo, state.tempo);
+    },
+  };
+}
+
+function makeCompare(actions: ToolbarActions): { element: HTMLElement; update(state: ToolbarState): void } {
+  const side = (text: string, title: string, to: Compare, testid: string): HTMLButtonElement =>
+    h("button", {
+      class: "mgnb-button mgnb-segment",
+      text,
+      title,
+      testid,
+      attrs: { type: "button" },
+      on: { click: () => actions.compare(to) },
+    });
+  const before = side(strings.before, strings.compareBefore, "before", "mgnb-before");
+  const after = side(strings.after, strings.compareAfter, "after", "mgnb-after");
+  const element = h(
+    "div",
+    { class: "mgnb-group mgnb-compare", attrs: { role: "group", "aria-label": strings.compareLabel } },
+    before,
+    after,
+  );
+  return {
+    element,
+    update: ({ compare, comparable }) => {
+      element.hidden = !comparable;
+      setAttr(before, "aria-pressed", String(compare === "before"));
+      setAttr(after, "aria-pressed", String(compare === "after"));
+    },
+  };
+}

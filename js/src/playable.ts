@@ -1,0 +1,71 @@
+/** What is heard: the notes as the roll shows them, with mute, solo, before/after and bars just written. Pure. */
+import type { BarMap, TempoMap } from "./coords.ts";
+import type { Job } from "./job.ts";
+import type { NoteTable } from "./note_table.ts";
+import type { NoteSource, PlayableNote } from "./playback/scheduler.ts";
+import { FLAG_GENERATED } from "./protocol.gen.ts";
+
+export interface Heard {
+  readonly bars: BarMap;
+  readonly tempo: TempoMap;
+  readonly notes: NoteTable;
+  readonly removed: NoteTable;
+  /** True: the bars as they were before the last generation. */
+  readonly playBefore: boolean;
+  readonly job: Job | null;
+  audible(track: number): boolean;
+}
+
+type Visit = (note: PlayableNote) => void;
+
+export function playable(heard: Heard): NoteSource {
+  return {
+    tempo: heard.tempo,
+    endTick: heard.bars.end,
+    notesBetween: (from, to, visit) => {
+      for (let track = 0; track < heard.notes.nTracks; track++) {
+        if (heard.audible(track)) {
+          visitDocument(heard, track, from, to, visit);
+        }
+      }
+      visitArrived(heard, from, to, visit);
+    },
+  };
+}
+
+function visitDocument(heard: Heard, track: number, from: number, to: number, visit: Visit): void {
+  const { notes, removed, job, bars, playBefore } = heard;
+  const hidden = playBefore ? FLAG_GENERATED : 0;
+  for (let i = notes.lowerBound(track, from); i < notes.lowerBound(track, to); i++) {
+    const replaced = job?.isFinished(track, bars.at(notes.onsets[i] as number)) ?? false;
+    if (!replaced && ((notes.flags[i] as number) & hidden) === 0) {
+      visit(noteAt(notes, track, i));
+    }
+  }
+  if (playBefore) {
+    visitTable(removed, track, from, to, visit);
+  }
+}
+
+/** Bars of a running job sound as soon as they are complete. */
+function visitArrived(heard: Heard, from: number, to: number, visit: Visit): void {
+  for (const { track, bar, notes } of heard.job?.batches ?? []) {
+    if (heard.audible(track) && heard.job?.isFinished(track, bar)) {
+      visitTable(notes, track, from, to, visit);
+    }
+  }
+}
+
+function visitTable(table: NoteTable, track: number, from: number, to: number, visit: Visit): void {
+  for (let i = table.lowerBound(track, from); i < table.lowerBound(track, to); i++) {
+    visit(noteAt(table, track, i));
+  }
+}
+
+const noteAt = (table: NoteTable, track: number, i: number): PlayableNote => ({
+  track,
+  onset: (table.onsets[i] as number) + (table.micros[i] as number),
+  duration: table.durations[i] as number,
+  pitch: table.pitches[i] as number,
+  velocity: table.velocities[i] as number,
+});

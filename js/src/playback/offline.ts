@@ -1,0 +1,51 @@
+/** Renders a stretch of the piece with the same synth, without a sound device: for tests and for export. */
+import type { TrackSound } from "./player.ts";
+import type { NoteSource } from "./scheduler.ts";
+import { Synth } from "./synth.ts";
+
+export interface Rendering {
+  sampleRate: number;
+  /** Left and right. */
+  channels: Float32Array[];
+  /** Seconds at which each note was asked to start, in order. */
+  onsets: number[];
+  peak: number;
+  rms: number;
+}
+
+/** Silence before the first note, so that nothing has to start early. */
+export const LEAD_IN_S = 0.05;
+
+export async function renderOffline(
+  source: NoteSource,
+  soundOf: (track: number) => TrackSound,
+  fromTick: number,
+  toTick: number,
+  sampleRate = 44_100,
+  tail = 1,
+): Promise<Rendering> {
+  const { tempo } = source;
+  const base = tempo.seconds(fromTick);
+  const seconds = tempo.seconds(toTick) - base + LEAD_IN_S + tail;
+  const context = new OfflineAudioContext(2, Math.ceil(seconds * sampleRate), sampleRate);
+  const synth = new Synth(context, context.destination);
+  const onsets: number[] = [];
+  source.notesBetween(fromTick, toTick, (note) => {
+    const start = LEAD_IN_S + tempo.seconds(note.onset) - base;
+    const stop = LEAD_IN_S + tempo.seconds(Math.min(note.onset + note.duration, toTick)) - base;
+    onsets.push(start);
+    synth.play({ ...note, ...soundOf(note.track) }, start, stop);
+  });
+  const buffer = await context.startRendering();
+  const channels = [buffer.getChannelData(0), buffer.getChannelData(1)];
+  let peak = 0;
+  let power = 0;
+  for (const samples of channels) {
+    for (const sample of samples) {
+      peak = Math.max(peak, Math.abs(sample));
+      power += sample * sample;
+    }
+  }
+  onsets.sort((a, b) => a - b);
+  return { sampleRate, channels, onsets, peak, rms: Math.sqrt(power / (2 * buffer.length)) };
+}

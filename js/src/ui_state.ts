@@ -1,0 +1,67 @@
+/** State of one view that never leaves the browser: zoom, hover, cursor, drag preview. */
+import { clampView, contentHeight, fitScale, type Lane, type ViewLimits, type Viewport } from "./coords.ts";
+import type { Cell } from "./protocol.gen.ts";
+import type { Selection } from "./selection.ts";
+
+/** What has to be painted again. */
+export type Dirty = "layout" | "grid" | "notes" | "overlay";
+
+export class UiState {
+  viewport: Viewport = { left: 0, scale: 0.1, top: 0, width: 0, height: 0 };
+  lanes: Lane[] = [];
+  /** Cell of the keyboard cursor, and the other corner of a rectangle being extended. */
+  cursor: Cell = [0, 0];
+  anchor: Cell = [0, 0];
+  hover: Cell | null = null;
+  /** Track shown tall, -1: none. */
+  expanded = -1;
+  focused = false;
+  /** The cursor was last moved with keys: show it. */
+  keyboard = false;
+  /** Selection while a drag is under way. */
+  preview: Selection | null = null;
+  /** The view follows the playhead until the user scrolls away. */
+  follow = true;
+  onDirty: (what: readonly Dirty[]) => void = () => {};
+
+  limits: ViewLimits = { endTick: 0, resolution: 480, contentHeight: 0 };
+
+  dirty(...what: Dirty[]): void {
+    this.onDirty(what);
+  }
+
+  setViewport(next: Viewport): void {
+    const clamped = clampView(next, this.limits);
+    const same = (Object.keys(clamped) as (keyof Viewport)[]).every(
+      (key) => clamped[key] === this.viewport[key],
+    );
+    if (!same) {
+      const movedDown = clamped.top !== this.viewport.top;
+      this.viewport = clamped;
+      this.dirty("grid", "notes", "overlay", ...(movedDown ? (["layout"] as const) : []));
+    }
+  }
+
+  setLanes(lanes: Lane[], endTick: number, resolution: number): void {
+    this.lanes = lanes;
+    this.limits = { endTick, resolution, contentHeight: contentHeight(lanes) };
+    this.viewport = clampView(this.viewport, this.limits);
+    this.dirty("grid", "notes", "overlay", "layout");
+  }
+
+  /** Zoom at the first sight of a piece: all of it, unless bars would become too narrow to read. */
+  showAll(nBars: number, minBarPx: number): void {
+    const perBar = this.limits.endTick / Math.max(1, nBars);
+    const fit = fitScale(this.viewport, this.limits);
+    // a little narrower is better than a last bar cut off
+    const scale = fit * perBar >= minBarPx * 0.75 ? fit : minBarPx / Math.max(1, perBar);
+    this.setViewport({ ...this.viewport, scale, left: 0 });
+  }
+
+  setHover(cell: Cell | null): void {
+    if (cell?.[0] !== this.hover?.[0] || cell?.[1] !== this.hover?.[1]) {
+      this.hover = cell;
+      this.dirty("overlay");
+    }
+  }
+}

@@ -1,0 +1,512 @@
+"""TABLE: what travels between the kernel and the page, and how a note is packed.
+
+Three things cross the border and all three are declared here, once:
+
+* **note records**: 20 bytes each, little-endian (`NOTE_FIELDS`, `NOTE_DTYPE`);
+* **the document** (trait ``_doc``): a JSON header followed by packed notes (`pack_document`);
+* **messages**: requests from the page, answers, and numbered events of a generation job (`MESSAGES`).
+
+``python -m midigpt_nb.widgets.protocol`` prints the TypeScript that the page is compiled with
+(``--write`` puts it into ``js/src/protocol.gen.ts``; ``--check`` fails when the file is stale).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "ATTRIBUTE_FIELDS",
+    "CAPS_FIELDS",
+    "DOC_HEADER_FIELDS",
+    "FLAG_GENERATED",
+    "FLAG_LOCKED",
+    "FLAG_PROVISIONAL",
+    "FLAG_REMOVED",
+    "MESSAGES",
+    "NOTE_BYTES",
+    "NOTE_DTYPE",
+    "NOTE_FIELDS",
+    "VERSION",
+    "Field",
+    "Message",
+    "ProtocolError",
+    "check_fields",
+    "empty_notes",
+    "error_message",
+    "event_message",
+    "ok_message",
+    "pack_document",
+    "parse_request",
+    "typescript",
+    "unpack_document",
+    "unpack_notes",
+]
+
+VERSION = 1
+"""Protocol version carried as ``v`` by every message; the page shows one clear message on a mismatch."""
+
+FLAG_GENERATED = 1
+"""Written by the last generation: tinted until the next action. The next change of the document clears it."""
+FLAG_PROVISIONAL = 2
+"""Belongs to a running job: may still be taken back by a ``reject`` event."""
+FLAG_LOCKED = 4
+"""Neither edits nor generation may change it."""
+FLAG_REMOVED = 8
+"""Removed by the last generation: only in the `before` part of a document, drawn as a ghost."""
+
+# name, numpy type, meaning. Ticks are absolute (from the start of the piece), in the document's resolution.
+NOTE_FIELDS: tuple[tuple[str, str, str], ...] = (
+    ("id", "<u4", "identity within one document revision"),
+    ("onset", "<u4", "nominal onset tick from the start of the piece"),
+    ("duration", "<u4", "ticks"),
+    ("pitch", "u1", "MIDI pitch 0..127"),
+    ("velocity", "u1", "MIDI velocity 1..127"),
+    ("track", "u1", "track index"),
+    ("flags", "u1", "FLAG_* bits"),
+    ("micro", "<i2", "micro-timing, ticks added to the onset when played"),
+    ("zero", "<u2", "always 0"),
+)
+NOTE_DTYPE = np.dtype([(name, kind) for name, kind, _ in NOTE_FIELDS])
+NOTE_BYTES = NOTE_DTYPE.itemsize
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a message or header: its name, its TypeScript type, and what it means."""
+
+    name: str
+    type: str
+    meaning: str
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Message:
+    """One kind of message.
+
+    `direction` is "request" (page to kernel, always answered once), "answer" (kernel to page, carries the
+    request's id) or "event" (kernel to page, numbered from 0 within its job). `buffers` says what the binary
+    buffers hold; `kind` is the value of ``k`` (requests, answers) or of ``ev`` (events).
+    """
+
+    kind: str
+    direction: Literal["request", "answer", "event"]
+    fields: tuple[Field, ...] = ()
+    buffers: str = ""
+    meaning: str = ""
+
+
+_CELLS = "Cell[]"
+_NOTE_BUFFER = "buffer 0: `count` note records, flagged provisional"
+
+# Header of the document. `before` note records (FLAG_REMOVED) follow the `n_notes` current ones.
+DOC_HEADER_FIELDS: tuple[Field, ...] = (
+    Field("rev", "number", "revision of the document"),
+    Field("resolution", "number", "ticks per quarter note"),
+    Field("bars", "[number, number, number, number][]", "[metre numerator, denominator, start tick, ticks]"),
+    Field("tempo_map", "[number, number][]", "[tick, microseconds per quarter], first at tick 0"),
+    Field("tracks", "TrackInfo[]", "name, program, drum, family per track"),
+    Field("n_notes", "number", "current notes that follow the header"),
+    Field("before", "number", "removed notes of the last generation, after the current ones"),
+    Field("title", "string", "name of the piece, may be empty", optional=True),
+    Field("drums", "Record<string, string>", "drum names by pitch", optional=True),
+)
+
+# The `caps` trait. {} for a viewer: the page then hides everything that generates, and says why.
+CAPS_FIELDS: tuple[Field, ...] = (
+    Field("model", "string", "name of the model", optional=True),
+    Field("attributes", "AttributeInfo[]", "what can be asked for", optional=True),
+    Field("window_bars", "number[]", "window sizes, ascending", optional=True),
+    Field("unavailable", "string", "why nothing can be generated here", optional=True),
+)
+ATTRIBUTE_FIELDS: tuple[Field, ...] = (
+    Field("name", "string", "key in the `attributes` and `realized` traits"),
+    Field("label", "string", "shown name", optional=True),
+    Field("level", '"track" | "bar"', "one value per track or per bar"),
+    Field("track_type", '"melodic" | "drum" | "both"', "tracks it applies to"),
+    Field("size", "number", "values are 0 .. size - 1"),
+    Field("value_labels", "string[] | null", "words for the values", optional=True),
+    Field("help", "string", "what it means, one sentence", optional=True),
+)
+
+MESSAGES: tuple[Message, ...] = (
+    # --- requests: every one is answered by exactly one "ok" or "error" with the same id
+    Message(
+        "generate",
+        "request",
+        (
+            Field("selection", "{ cells: Cell[] }", "bars to write, [track, bar] pairs"),
+            Field("attributes", "AttributeValues", "wishes; else the `attributes` trait", optional=True),
+            Field("sampling", "Record<string, number>", "settings; else the `sampling` trait", optional=True),
+        ),
+        meaning="start a job that rewrites the cells; answered by ok {job} as soon as it is queued",
+    ),
+    Message(
+        "cancel", "request", (Field("job", "string", "job to stop", optional=True),), meaning="stop a job"
+    ),
+    Message("undo", "request", meaning="take back the last change of the document"),
+    Message("redo", "request", meaning="bring back what undo took"),
+    Message(
+        "sync",
+        "request",
+        (
+            Field("job", "string | null", "job to be told about; null: the running one, if any"),
+            Field("have", "number", "number of events seen"),
+        ),
+        meaning="a page that missed an event, or was opened late, asks for the whole picture of a job",
+    ),
+    # --- answers
+    Message(
+        "ok",
+        "answer",
+        (
+            Field("job", "string | null", "generate, sync: the job; null when none runs", optional=True),
+            Field(
+                "n",
+                "number",
+                "sync: the picture holds events 0..n-1",
+                optional=True,
+            ),
+            Field("state", "JobState", "sync: state of the job", optional=True),
+            Field("cells", _CELLS, "sync: cells being written", optional=True),
+            Field("finished", _CELLS, "sync: cells whose notes are complete", optional=True),
+            Field("label", "string", "sync: name of the action", optional=True),
+            Field("tokens", "number", "sync: tokens sampled so far", optional=True),
+            Field("count", "number", "sync: note records in buffer 0", optional=True),
+        ),
+        buffers="sync: buffer 0: all provisional notes of the job",
+        meaning="the request was carried out (or accepted)",
+    ),
+    Message(
+        "error",
+        "answer",
+        (
+            Field("code", "string", "short, stable, for programs"),
+            Field("message", "string", "what happened and why, one sentence"),
+            Field("hint", "string", "one next step, may be empty"),
+        ),
+        meaning="the request was refused; nothing changed",
+    ),
+    # --- events of a job, numbered n = 0, 1, ...
+    Message(
+        "accepted",
+        "event",
+        (
+            Field("cells", _CELLS, "cells that will be written"),
+            Field("label", "string", "name of the action"),
+        ),
+        meaning="always event 0",
+    ),
+    Message(
+        "step",
+        "event",
+        (
+            Field("step", "number", "index of the step, from 0"),
+            Field("n_steps", "number", "how many there are"),
+            Field("window", "[number, number]", "bars the model sees, end excluded"),
+        ),
+        meaning="a planner step begins",
+    ),
+    Message(
+        "tok",
+        "event",
+        (Field("tokens", "number", "tokens sampled in the job"),),
+        meaning="at least every second",
+    ),
+    Message(
+        "notes",
+        "event",
+        (
+            Field("track", "number", "track index"),
+            Field("bar", "number", "bar index"),
+            Field("count", "number", "note records in the buffer, at most 64"),
+        ),
+        buffers=_NOTE_BUFFER,
+        meaning="new notes of a cell, in addition to those sent before",
+    ),
+    Message(
+        "bar",
+        "event",
+        (Field("track", "number", "track index"), Field("bar", "number", "bar index")),
+        meaning="the cell is complete and may be played",
+    ),
+    Message(
+        "reject",
+        "event",
+        (Field("cells", _CELLS, "cells to clear"),),
+        meaning="provisional notes there are void",
+    ),
+    Message(
+        "done",
+        "event",
+        (Field("rev", "number", "revision that holds the result"),),
+        meaning="the kernel has already set `_doc`",
+    ),
+    Message(
+        "cancelled",
+        "event",
+        (Field("rev", "number", "revision that holds what was kept"),),
+        meaning="stopped on request; `_doc` is set",
+    ),
+    Message(
+        "error",
+        "event",
+        (
+            Field("code", "string", "short, stable"),
+            Field("message", "string", "what happened"),
+            Field("hint", "string", "one next step"),
+        ),
+        meaning="the job failed; `_doc` is set to the state to show",
+    ),
+)
+
+_BY_KIND: dict[tuple[str, str], Message] = {
+    ("event" if m.direction == "event" else m.direction, m.kind): m for m in MESSAGES
+}
+
+
+class ProtocolError(ValueError):
+    """A message does not follow the table; `code` is what the answer carries."""
+
+    def __init__(self, message: str, code: str = "bad_message") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+# ------------------------------------------------------------------------------------------------ messages
+
+
+def check_fields(message: Message, fields: Mapping[str, Any]) -> None:
+    """Raise `ProtocolError` when `fields` lacks a required field of `message` or has one it does not know."""
+    known = {f.name for f in message.fields}
+    missing = [f.name for f in message.fields if not f.optional and f.name not in fields]
+    unknown = [name for name in fields if name not in known]
+    if missing:
+        raise ProtocolError(f"{message.kind!r} needs {', '.join(map(repr, missing))}")
+    if unknown:
+        raise ProtocolError(f"{message.kind!r} has no field {', '.join(map(repr, unknown))}")
+
+
+def parse_request(content: Any) -> tuple[str, Any, dict[str, Any]]:
+    """Split a message from the page into (kind, id, fields).
+
+    The id is what the answer must carry (None when the message has none). Raises `ProtocolError` with code
+    "version", "unknown_kind" or "bad_message"; answer it with the id of the message all the same.
+
+    >>> parse_request({"v": 1, "k": "cancel", "id": 7, "job": "a1"})
+    ('cancel', 7, {'job': 'a1'})
+    """
+    if not isinstance(content, Mapping):
+        raise ProtocolError(f"a message is a mapping, not {type(content).__name__}")
+    version = content.get("v")
+    if version != VERSION:
+        raise ProtocolError(f"page speaks protocol {version!r}, kernel {VERSION}; reload the page", "version")
+    kind = content.get("k")
+    message = _BY_KIND.get(("request", kind)) if isinstance(kind, str) else None
+    if message is None:
+        raise ProtocolError(f"unknown request {kind!r}", "unknown_kind")
+    fields = {name: value for name, value in content.items() if name not in ("v", "k", "id")}
+    check_fields(message, fields)
+    return message.kind, content.get("id"), fields
+
+
+def ok_message(request_id: Any, **fields: Any) -> dict[str, Any]:
+    """The answer "ok" to a request."""
+    check_fields(_BY_KIND["answer", "ok"], fields)
+    return {"v": VERSION, "k": "ok", "id": request_id, **fields}
+
+
+def error_message(request_id: Any, code: str, message: str, hint: str = "") -> dict[str, Any]:
+    """The answer "error" to a request."""
+    return {"v": VERSION, "k": "error", "id": request_id, "code": code, "message": message, "hint": hint}
+
+
+def event_message(job: str, n: int, ev: str, **fields: Any) -> dict[str, Any]:
+    """Event number `n` of a job.
+
+    >>> event_message("a1", 3, "tok", tokens=64)
+    {'v': 1, 'k': 'ev', 'job': 'a1', 'n': 3, 'ev': 'tok', 'tokens': 64}
+    """
+    message = _BY_KIND.get(("event", ev))
+    if message is None:
+        raise ProtocolError(f"unknown event {ev!r}", "unknown_kind")
+    check_fields(message, fields)
+    return {"v": VERSION, "k": "ev", "job": job, "n": n, "ev": ev, **fields}
+
+
+# ---------------------------------------------------------------------------------------- packed documents
+
+
+def empty_notes(n: int = 0) -> NDArray[np.void]:
+    """`n` zeroed note records; fill the columns (``records["onset"] = ...``)."""
+    return np.zeros(n, NOTE_DTYPE)
+
+
+def pack_document(
+    header: Mapping[str, Any], notes: NDArray[np.void], before: NDArray[np.void] | None = None
+) -> bytes:
+    """Document bytes: u32 header length, JSON header, zeros up to a multiple of 4, note records.
+
+    `notes` and `before` have dtype `NOTE_DTYPE`; ``n_notes`` and ``before`` of the header are filled in from
+    them, and the removed notes get `FLAG_REMOVED`. Order of records does not matter to the page.
+    """
+    removed = empty_notes() if before is None else before.copy()
+    removed["flags"] |= FLAG_REMOVED
+    full = {**header, "n_notes": len(notes), "before": len(removed)}
+    check_fields(Message("document", "answer", DOC_HEADER_FIELDS), full)
+    text = json.dumps(full, separators=(",", ":"), ensure_ascii=False).encode()
+    padding = -(4 + len(text)) % 4
+    body = np.ascontiguousarray(notes, NOTE_DTYPE).tobytes() + np.ascontiguousarray(removed).tobytes()
+    return len(text).to_bytes(4, "little") + text + b"\0" * padding + body
+
+
+def unpack_document(data: bytes | memoryview) -> tuple[dict[str, Any], NDArray[np.void], NDArray[np.void]]:
+    """(header, notes, removed notes) of document bytes; the inverse of `pack_document`."""
+    raw = bytes(data)
+    length = int.from_bytes(raw[:4], "little")
+    header = json.loads(raw[4 : 4 + length])
+    start = 4 + length + (-(4 + length) % 4)
+    records = unpack_notes(raw[start:])
+    n_notes, n_before = header["n_notes"], header["before"]
+    if len(records) != n_notes + n_before:
+        raise ProtocolError(f"document announces {n_notes} + {n_before} notes and holds {len(records)}")
+    return header, records[:n_notes], records[n_notes:]
+
+
+def unpack_notes(data: bytes | memoryview) -> NDArray[np.void]:
+    """Note records of a buffer, any byte offset."""
+    raw = bytes(data)
+    if len(raw) % NOTE_BYTES:
+        raise ProtocolError(f"{len(raw)} bytes are not a whole number of {NOTE_BYTES}-byte note records")
+    return np.frombuffer(raw, NOTE_DTYPE)
+
+
+# -------------------------------------------------------------------------------------------- TypeScript
+
+_HAND_WRITTEN_TYPES = """\
+export type Cell = [track: number, bar: number];
+export type JobState = "queued" | "running" | "cancelling" | "done" | "cancelled" | "error";
+export interface TrackInfo {
+  name: string;
+  program: number;
+  drum: boolean;
+  family: string;
+}
+/** Wishes: per track and, below it, per bar; a missing name means "no preference". */
+export interface AttributeValues {
+  track: Record<string, Record<string, number>>;
+  bar: Record<string, Record<string, Record<string, number>>>;
+}
+"""
+
+
+def _camel(kind: str) -> str:
+    return kind[0].upper() + kind[1:]
+
+
+def _interface(name: str, fields: Sequence[Field], meaning: str, head: Sequence[str] = ()) -> str:
+    lines = [f"/** {meaning} */"] if meaning else []
+    lines.append(f"export interface {name} {{")
+    lines += [f"  {line}" for line in head]
+    for f in fields:
+        lines.append(f"  /** {f.meaning} */")
+        lines.append(f"  {f.name}{'?' if f.optional else ''}: {f.type};")
+    return "\n".join([*lines, "}"])
+
+
+def _constants() -> list[str]:
+    offsets = {name: int(field[1]) for name, field in (NOTE_DTYPE.fields or {}).items()}
+    names = {"u1": "Uint8", "<u2": "Uint16", "<i2": "Int16", "<u4": "Uint32"}
+    layout = [
+        f'  {name}: {{ offset: {offsets[name]}, kind: "{names[kind]}" }}, // {meaning}'
+        for name, kind, meaning in NOTE_FIELDS
+    ]
+    flags = {
+        "FLAG_GENERATED": FLAG_GENERATED,
+        "FLAG_PROVISIONAL": FLAG_PROVISIONAL,
+        "FLAG_LOCKED": FLAG_LOCKED,
+        "FLAG_REMOVED": FLAG_REMOVED,
+    }
+    return [
+        f"export const VERSION = {VERSION};",
+        f"export const NOTE_BYTES = {NOTE_BYTES};",
+        "\n".join(f"export const {name} = {value};" for name, value in flags.items()),
+        "/** Little-endian layout of one note record. */",
+        "\n".join(["export const NOTE_LAYOUT = {", *layout, "} as const;"]),
+    ]
+
+
+def _message_types() -> list[str]:
+    requests = [m for m in MESSAGES if m.direction == "request"]
+    events = [m for m in MESSAGES if m.direction == "event"]
+    head = {
+        "answer": lambda m: ["v: number;", f'k: "{m.kind}";', "id: string;"],
+        "event": lambda m: ["v: number;", 'k: "ev";', "job: string;", "n: number;", f'ev: "{m.kind}";'],
+        "request": lambda m: [],
+    }
+    suffix = {"answer": "{}Answer", "event": "Event{}", "request": "Request{}"}
+    interfaces = [
+        _interface(suffix[m.direction].format(_camel(m.kind)), m.fields, m.meaning, head[m.direction](m))
+        for m in MESSAGES
+    ]
+    table = [f"  {m.kind}: Request{_camel(m.kind)};" for m in requests]
+    union = [f"  | Event{_camel(m.kind)}" for m in events]
+    kinds = ", ".join(f'"{m.kind}"' for m in events)
+    return [
+        *interfaces,
+        "/** What the page may ask, with the payload. */",
+        "\n".join(["export interface Requests {", *table, "}"]),
+        "\n".join(["export type JobEvent =", *union]) + ";",
+        f"export const EVENT_KINDS: readonly string[] = [{kinds}];",
+    ]
+
+
+def typescript() -> str:
+    """Text of ``js/src/protocol.gen.ts``."""
+    parts = [
+        "// Generated by `python -m midigpt_nb.widgets.protocol --write`; do not edit.",
+        *_constants(),
+        _HAND_WRITTEN_TYPES.rstrip(),
+        _interface("DocHeader", DOC_HEADER_FIELDS, "JSON header of the document."),
+        _interface("Caps", CAPS_FIELDS, "What the kernel can do; `{}` for a viewer."),
+        _interface("AttributeInfo", ATTRIBUTE_FIELDS, "One attribute the model can be asked for."),
+        *_message_types(),
+    ]
+    return "\n\n".join(parts).replace("*/\n\nexport", "*/\nexport") + "\n"
+
+
+def generated_path() -> Path | None:
+    """``js/src/protocol.gen.ts`` of the checkout this module runs from; None for an installed package."""
+    path = Path(__file__).resolve().parents[2] / "js" / "src" / "protocol.gen.ts"
+    return path if path.parent.is_dir() else None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print, write (``--write``) or check (``--check``) the generated TypeScript."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    text, path = typescript(), generated_path()
+    if not args:
+        sys.stdout.write(text)
+        return 0
+    if args not in (["--write"], ["--check"]) or path is None:
+        sys.stderr.write("usage, in a checkout: python -m midigpt_nb.widgets.protocol [--write | --check]\n")
+        return 2
+    if args == ["--write"]:
+        path.write_text(text, encoding="utf-8")
+        return 0
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        sys.stderr.write(f"{path.name} is stale: run python -m midigpt_nb.widgets.protocol --write\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,33 @@
+"""A browser for the page tests: one Chromium, a fresh page each."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import harness
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    if harness.chromium_path() is None:
+        pytest.fail("chromium is missing in CI") if os.environ.get("CI") else pytest.skip("needs chromium")
+    pytest.importorskip("playwright")
+    with harness.browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def roll(chromium: Any) -> Iterator[harness.Roll]:
+    context = chromium.new_context(viewport={"width": 1240, "height": 900})
+    roll = harness.Roll(context.new_page())
+    yield roll
+    context.close()
+    assert roll.errors == []
