@@ -1,0 +1,1 @@
+"""The notebook widgets: `show`, `PianoRoll`, `InfillEditor`. Import the names from `midigpt_nb`."""

@@ -1,0 +1,358 @@
+"""The document of a roll: a score, an identity per note, and what the last generation changed.
+
+Every access goes through one re-entrant lock, because notebooks call widget handlers on different threads.
+The page sees the document as bytes (`Document.pack`), made in one vectorised pass.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from midigpt_nb._core import bar_ticks
+from midigpt_nb.score.general_midi import DRUM_NAMES, FAMILIES
+from midigpt_nb.widgets.history import History
+from midigpt_nb.widgets.protocol import (
+    FLAG_GENERATED,
+    FLAG_PROVISIONAL,
+    FLAG_REMOVED,
+    empty_notes,
+    pack_document,
+)
+
+if TYPE_CHECKING:
+    from midigpt_nb._core import ScoreTable
+    from midigpt_nb.score.model import Score
+
+__all__ = ["Cell", "Document", "State", "Timeline", "bar_label", "cell_label", "match_notes"]
+
+Cell = tuple[int, int]
+"""A bar of a track: (track, bar), both from 0."""
+
+
+class Timeline:
+    """Where everything of a table lies in time, as arrays over its rows (ticks of the table's resolution).
+
+    `bar_track`, `bar_index`, `bar_length`, `bar_start` have one entry per row of ``table.bars``; `note_bar`
+    is each note's row in ``table.bars``. Bars may differ from track to track; `shown` are the rows of the
+    longest track.
+    """
+
+    def __init__(self, table: ScoreTable) -> None:
+        bars, tracks = np.asarray(table.bars), np.asarray(table.tracks)
+        first_bar = tracks[:, 0]
+        bars_per_track = np.diff(first_bar, append=len(bars))
+        notes_per_bar = np.diff(bars[:, 0], append=table.n_notes)
+        self.bar_track = np.repeat(np.arange(len(tracks)), bars_per_track)
+        self.bar_index = np.arange(len(bars)) - first_bar[self.bar_track]
+        self.bar_length = _bar_lengths(bars, table.resolution)
+        elapsed = np.cumsum(self.bar_length) - self.bar_length
+        self.bar_start = elapsed - elapsed[first_bar[self.bar_track]] if len(bars) else elapsed
+        self.note_bar = np.repeat(np.arange(len(bars)), notes_per_bar)
+        self.n_bars = int(bars_per_track.max(initial=0))
+        longest = int(bars_per_track.argmax()) if len(tracks) else 0
+        self.shown = np.flatnonzero(self.bar_track == longest)
+        self._first_bar = first_bar
+
+    def row(self, track: int, bar: int) -> int:
+        """Row of ``table.bars`` that holds a cell."""
+        return int(self._first_bar[track]) + bar
+
+
+def _bar_lengths(bars: NDArray[np.int32], resolution: int) -> NDArray[np.int64]:
+    metres, which = np.unique(bars[:, 1:3], axis=0, return_inverse=True)
+    lengths = [bar_ticks(int(numerator), int(denominator), resolution) for numerator, denominator in metres]
+    return np.asarray(lengths, np.int64)[which.reshape(-1)] if lengths else np.zeros(0, np.int64)
+
+
+def match_notes(old: ScoreTable, new: ScoreTable) -> NDArray[np.int64]:
+    """For every note of `new` the row of the same note in `old`, or -1.
+
+    Notes are the same when track, bar, onset, duration, pitch, velocity and delta agree; of several equal
+    notes the first matches the first.
+    """
+    if old.n_notes == 0 or new.n_notes == 0:
+        return np.full(new.n_notes, -1, np.int64)
+    rows = np.concatenate([_note_keys(old), _note_keys(new)])
+    _, kind = np.unique(rows, axis=0, return_inverse=True)
+    kind = kind.reshape(-1)
+    keys_old = _numbered(kind[: old.n_notes])
+    keys_new = _numbered(kind[old.n_notes :])
+    order = np.argsort(keys_old)
+    place = np.searchsorted(keys_old, keys_new, sorter=order).clip(max=old.n_notes - 1)
+    found = order[place]
+    return np.where(keys_old[found] == keys_new, found, -1)
+
+
+def _note_keys(table: ScoreTable) -> NDArray[np.int32]:
+    timeline = Timeline(table)
+    where = np.stack([timeline.bar_track[timeline.note_bar], timeline.bar_index[timeline.note_bar]], axis=1)
+    return np.concatenate([where.astype(np.int32), np.asarray(table.notes)], axis=1)
+
+
+def _numbered(kind: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Make equal kinds distinct by their occurrence: [7, 3, 7] -> keys of (7, 0), (3, 0), (7, 1)."""
+    order = np.argsort(kind, kind="stable")
+    ordered = kind[order]
+    first = np.r_[True, ordered[1:] != ordered[:-1]] if len(kind) else np.zeros(0, bool)
+    starts = np.maximum.accumulate(np.where(first, np.arange(len(kind)), 0))
+    occurrence = np.empty(len(kind), np.int64)
+    occurrence[order] = np.arange(len(kind)) - starts
+    return kind.astype(np.int64) * (1 << 31) + occurrence
+
+
+@dataclass(frozen=True)
+class State:
+    """One revision of the document. The table never changes; `source` lends names, tempo map and file."""
+
+    source: Score
+    table: ScoreTable
+    ids: NDArray[np.uint32]
+    flags: NDArray[np.uint8]
+    before: NDArray[np.void] = field(default_factory=empty_notes)
+    score: Score = field(init=False)
+
+    def __post_init__(self) -> None:
+        # The score that is handed out; changing it in place does not reach into the history.
+        object.__setattr__(self, "score", self.source.with_table(self.table))
+
+
+class Document:
+    """A score under revision control. All methods may be called from any thread."""
+
+    def __init__(self, score: Score) -> None:
+        self.lock = threading.RLock()
+        self.rev = 0
+        self._next_id = 0
+        self._history: History[State] = History()
+        table = score.table
+        # A private copy lends the names: what the caller does to the score later does not reach us.
+        source = score.with_table(table)
+        self._state = State(source, table, self.new_ids(table.n_notes), np.zeros(table.n_notes, np.uint8))
+
+    # ------------------------------------------------------------------------------------------- looking
+
+    @property
+    def state(self) -> State:
+        with self.lock:
+            return self._state
+
+    @property
+    def score(self) -> Score:
+        """The current score. Assign a changed copy to change the document."""
+        return self.state.score
+
+    @property
+    def can_undo(self) -> bool:
+        return self._history.can_undo
+
+    @property
+    def can_redo(self) -> bool:
+        return self._history.can_redo
+
+    def has_cell(self, track: int, bar: int) -> bool:
+        table = self.state.table
+        return 0 <= track < table.n_tracks and 0 <= bar < table.n_bars(track)
+
+    def all_cells(self) -> list[Cell]:
+        table = self.state.table
+        return [(track, bar) for track in range(table.n_tracks) for bar in range(table.n_bars(track))]
+
+    # ------------------------------------------------------------------------------------------ changing
+
+    def assign(self, score: Score, label: str = "Edit") -> bool:
+        """Make `score` the document; one undo step. False when it is what the document already holds."""
+        table = score.table
+        source = score.with_table(table)
+        with self.lock:
+            if _same(self._state, source):
+                return False
+            self._commit(self._changed_to(source, table), label)
+            return True
+
+    def accept(self, result: Score, cells: Iterable[Cell], base: State, label: str) -> bool:
+        """Take generated `cells` of `result`, which was made from `base`; one undo step.
+
+        When the document moved on meanwhile, only the cells are taken over. False when the piece's bars have
+        changed so that they have no place any more; the document is then as it was.
+        """
+        with self.lock:
+            current = self._state
+            if current is base or current.table.same_as(base.table):
+                table = result.table
+            elif _same_bars(current.table, result.table):
+                wanted = sorted(set(cells))
+                table = current.table.replaced(wanted, [_cell_notes(result.table, *cell) for cell in wanted])
+            else:
+                return False
+            self._commit(self._changed_to(current.source, table, generated=True), label)
+            return True
+
+    def undo(self) -> bool:
+        """Take back the last step; False when there is none."""
+        return self._travel(self._history.undo)
+
+    def redo(self) -> bool:
+        """Bring back what `undo` took; False when there is nothing."""
+        return self._travel(self._history.redo)
+
+    def new_ids(self, count: int) -> NDArray[np.uint32]:
+        """`count` note ids that were never used in this document."""
+        with self.lock:
+            first, self._next_id = self._next_id, self._next_id + count
+        return np.arange(first, first + count, dtype=np.uint32)
+
+    def _commit(self, state: State, label: str) -> None:
+        self._history.push(self._state, label)
+        self._state = state
+        self.rev += 1
+
+    def _travel(self, move: Callable[[State], State | None]) -> bool:
+        with self.lock:
+            target = move(self._state)
+            if target is None:
+                return False
+            # the same revision with a score nobody has touched
+            self._state = State(target.source, target.table, target.ids, target.flags, target.before)
+            self.rev += 1
+            return True
+
+    def _changed_to(self, source: Score, table: ScoreTable, *, generated: bool = False) -> State:
+        """The state after the current one: kept notes keep their ids; only a generation tints what is new."""
+        old = self._state
+        match = match_notes(old.table, table)
+        fresh = match < 0
+        ids = np.empty(table.n_notes, np.uint32)
+        ids[~fresh] = old.ids[match[~fresh]]
+        ids[fresh] = self.new_ids(int(fresh.sum()))
+        if not generated:
+            return State(source, table, ids, np.zeros(table.n_notes, np.uint8))
+        gone = np.ones(old.table.n_notes, bool)
+        gone[match[~fresh]] = False
+        before = _records(old.table, old.ids, np.full(old.table.n_notes, FLAG_REMOVED, np.uint8))[gone]
+        return State(source, table, ids, np.where(fresh, FLAG_GENERATED, 0).astype(np.uint8), before)
+
+    # ------------------------------------------------------------------------------------------- packing
+
+    def pack(self, title: str = "") -> bytes:
+        """The document as the page reads it: header and note records (widgets.protocol)."""
+        with self.lock:
+            state, rev = self._state, self.rev
+        return pack_document(
+            _header(state, rev, title), _records(state.table, state.ids, state.flags), state.before
+        )
+
+    def provisional(
+        self,
+        track: int,
+        bar: int,
+        notes: Iterable[tuple[int, int, int, int]],
+        table: ScoreTable | None = None,
+    ) -> NDArray[np.void]:
+        """Records of notes of a running job: (pitch, velocity, onset_ticks, duration_ticks) in the bar.
+
+        `table` is the music the job started from, when the document may have changed since.
+        """
+        rows = np.asarray(list(notes), np.int64).reshape(-1, 4)
+        timeline = Timeline(self.state.table if table is None else table)
+        records = empty_notes(len(rows))
+        records["id"] = self.new_ids(len(rows))
+        records["pitch"], records["velocity"] = rows[:, 0], rows[:, 1]
+        records["onset"] = timeline.bar_start[timeline.row(track, bar)] + rows[:, 2]
+        records["duration"] = rows[:, 3]
+        records["track"] = track
+        records["flags"] = FLAG_PROVISIONAL
+        return records
+
+
+def _records(table: ScoreTable, ids: NDArray[np.uint32], flags: NDArray[np.uint8]) -> NDArray[np.void]:
+    timeline, notes = Timeline(table), np.asarray(table.notes)
+    records = empty_notes(table.n_notes)
+    records["id"], records["flags"] = ids, flags
+    records["onset"] = (timeline.bar_start[timeline.note_bar] + notes[:, 0]).clip(min=0)
+    records["duration"] = notes[:, 1].clip(min=0)
+    records["pitch"] = notes[:, 2].clip(0, 127)
+    records["velocity"] = notes[:, 3].clip(0, 127)
+    records["track"] = timeline.bar_track[timeline.note_bar]
+    records["micro"] = notes[:, 4].clip(-32768, 32767)
+    return records
+
+
+def _header(state: State, rev: int, title: str) -> dict[str, Any]:
+    table, timeline = state.table, Timeline(state.table)
+    rows = timeline.shown
+    bars = np.stack(
+        [*np.asarray(table.bars)[rows, 1:3].T, timeline.bar_start[rows], timeline.bar_length[rows]], axis=1
+    )
+    names = state.source.track_names
+    tracks = [
+        {
+            "name": names[i] if i < len(names) else f"Track {i + 1}",
+            "program": int(program),
+            "drum": bool(is_drum),
+            "family": "Drums" if is_drum else FAMILIES[int(program) // 8 % len(FAMILIES)],
+        }
+        for i, (_, program, is_drum) in enumerate(np.asarray(table.tracks))
+    ]
+    header: dict[str, Any] = {
+        "rev": rev,
+        "resolution": table.resolution,
+        "bars": bars.tolist(),
+        "tempo_map": [[int(tick), int(us)] for tick, us in state.source.tempo_map],
+        "tracks": tracks,
+        "title": title,
+    }
+    if any(track["drum"] for track in tracks):
+        header["drums"] = {str(pitch): name for pitch, name in DRUM_NAMES.items()}
+    return header
+
+
+def _same(state: State, score: Score) -> bool:
+    mine = state.source
+    return (
+        score.table.same_as(state.table)
+        and list(score.track_names) == list(mine.track_names)
+        and list(score.tempo_map) == list(mine.tempo_map)
+    )
+
+
+def _same_bars(a: ScoreTable, b: ScoreTable) -> bool:
+    return (
+        a.resolution == b.resolution
+        and np.array_equal(a.tracks, b.tracks)
+        and np.array_equal(np.asarray(a.bars)[:, 1:3], np.asarray(b.bars)[:, 1:3])
+    )
+
+
+def _cell_notes(table: ScoreTable, track: int, bar: int) -> NDArray[np.int32]:
+    first, last = table.note_rows(track, bar)
+    return np.asarray(table.notes)[first:last]
+
+
+# ----------------------------------------------------------------------------------------------- in words
+
+
+def bar_label(bars: Iterable[int]) -> str:
+    """Bars (from 0) as a musician counts them: ``bar 3``, ``bars 5-8, 12``."""
+    wanted = sorted(set(bars))
+    runs: list[list[int]] = []
+    for bar in wanted:
+        if runs and bar == runs[-1][1] + 1:
+            runs[-1][1] = bar
+        else:
+            runs.append([bar, bar])
+    parts = [f"{a + 1}" if a == b else f"{a + 1}-{b + 1}" for a, b in runs]
+    return f"bar{'s' if len(wanted) > 1 else ''} {', '.join(parts)}"
+
+
+def cell_label(cells: Iterable[Cell], names: list[str]) -> str:
+    """Cells in words: ``bars 5-8, Bass`` or ``bars 1-4, 3 tracks``."""
+    cells = list(cells)
+    tracks = sorted({track for track, _ in cells})
+    name = names[tracks[0]] if len(tracks) == 1 and tracks[0] < len(names) else f"{len(tracks)} tracks"
+    return f"{bar_label(bar for _, bar in cells)}, {name}"

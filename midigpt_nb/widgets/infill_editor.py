@@ -1,0 +1,568 @@
+"""`InfillEditor(score)`: the roll with a model behind it. Select bars, generate, stop, undo.
+
+How a generation runs: `generate` queues a `Job` on the engine's worker and returns. The worker iterates the
+session's events; each event takes the document's lock, changes traits and sends a message to the page from
+the worker's own thread. It does not go through the kernel's event loop, because that stands still while a
+cell runs, and ipykernel's message socket may be used from any thread.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import traitlets as t
+
+from midigpt_nb.errors import MidiGPTError, RequestValidationError
+from midigpt_nb.widgets.capabilities import capabilities, realized_values, window_bars
+from midigpt_nb.widgets.document import Cell, State, cell_label
+from midigpt_nb.widgets.engine_handle import EngineHandle
+from midigpt_nb.widgets.job import Job, JobFeed
+from midigpt_nb.widgets.piano_roll import PianoRoll, UserError, describe
+from midigpt_nb.widgets.traits import as_cells
+from midigpt_nb.widgets.worker import Worker, in_notebook
+
+if TYPE_CHECKING:
+    from midigpt_nb.inference import GenerationRequest, InferenceEngine
+    from midigpt_nb.inference.events import Event
+    from midigpt_nb.score.model import Score
+
+__all__ = ["InfillEditor", "request_from_selection"]
+
+log = logging.getLogger(__name__)
+
+_PROGRESS_INTERVAL = 0.25
+_KEPT_JOBS = 20
+
+
+def request_from_selection(
+    score: Score,
+    cells: Iterable[Cell],
+    attributes: Mapping[str, Any] | None = None,
+    sampling: Mapping[str, Any] | None = None,
+    windows: Iterable[int] = (),
+) -> GenerationRequest:
+    """The request behind the Generate button.
+
+    The selected bars of each track are infilled; all other tracks and bars are context. `attributes` has the
+    shape of the trait of that name; wishes for bars and tracks that are not written are left out. `sampling`
+    are settings by name and win over the rule for the window: the smallest of `windows` (sizes the model
+    knows, in bars) that shows a bar on each side of the longest run of selected bars, which is written in one
+    step.
+
+    >>> request = request_from_selection(Score.example(), [(1, 4), (1, 5)], windows=[4, 8])
+    >>> request.tracks[0].bars, request.config.model_dim
+    ([4, 5], 4)
+    """
+    from midigpt_nb.inference import GenerationRequest
+
+    cells = [(int(track), int(bar)) for track, bar in cells]
+    wishes = attributes or {}
+    written = {track for track, _ in cells}
+    per_track = {
+        int(track): dict(values)
+        for track, values in (wishes.get("track") or {}).items()
+        if int(track) in written
+    }
+    per_bar = {
+        int(track): {int(bar): dict(values) for bar, values in bars.items()}
+        for track, bars in (wishes.get("bar") or {}).items()
+        if int(track) in written
+    }
+    settings = {**_window(cells, score.n_bars, windows), **(sampling or {})}
+    return GenerationRequest.from_selection(cells, attributes=per_track, bar_attributes=per_bar, **settings)
+
+
+def _window(cells: list[Cell], n_bars: int, windows: Iterable[int]) -> dict[str, int]:
+    """Window and step size for these cells; empty (the engine's own rule) when no window fits the piece."""
+    sizes = sorted(size for size in windows if size <= n_bars)
+    if not sizes or not cells:
+        return {}
+    bars = sorted({bar for _, bar in cells})
+    longest = run = 1
+    for before, bar in pairwise(bars):
+        run = run + 1 if bar == before + 1 else 1
+        longest = max(longest, run)
+    size = next((size for size in sizes if size >= longest + 2), sizes[-1])
+    return {"model_dim": size, "bars_per_step": min(longest, size)}
+
+
+class InfillEditor(PianoRoll):
+    """A piano roll in which a model rewrites the selected bars.
+
+    `engine` is an `InferenceEngine`, the name of a model, or None for the bundled one, which is loaded in the
+    background, so that the roll appears at once. `selection`, `attributes` and `sampling` are what the
+    Generate button uses; `status`, `progress` and `realized` tell what happens. Without torch the roll still
+    shows, plays and selects, and says what to install.
+
+    >>> editor = InfillEditor(Score.example())
+    >>> editor.select(tracks=1, bars=range(4, 8))
+    >>> editor.generate(seed=7).result()
+    Score(4 tracks, 16 bars, ...)
+    >>> editor.undo()
+    True
+    """
+
+    events = (
+        "score",
+        "selection",
+        "accepted",
+        "step",
+        "notes",
+        "bar",
+        "reject",
+        "done",
+        "cancelled",
+        "error",
+    )
+
+    def __init__(
+        self, score: Score, engine: InferenceEngine | str | None = None, *, title: str = "", **kwargs: Any
+    ) -> None:
+        self._jobs: dict[str, Job] = {}
+        self._feeds: dict[str, JobFeed] = {}
+        self._progress_sent = 0.0
+        self._measuring = False
+        self._analysis = Worker("midigpt-nb analysis")
+        if engine is None or isinstance(engine, str):
+            self._handle = EngineHandle.for_name(engine or "pocket", _load)
+        else:
+            self._handle = EngineHandle.for_engine(engine)
+        self._prepared = self._described = False
+        super().__init__(score, title=title, **kwargs)
+        self.caps = {"model": self._handle.name, "window_bars": [], "attributes": []}
+        if self._handle.loaded is not None or in_notebook():
+            self.prepare()
+
+    # --------------------------------------------------------------------------------------------- engine
+
+    @property
+    def engine(self) -> InferenceEngine:
+        """The engine; loads it when that has not happened yet (a few seconds)."""
+        engine = self._handle.engine()
+        self._engine_ready(engine)
+        return engine
+
+    def prepare(self) -> None:
+        """Load the model in the background and fill `caps`; happens by itself in a notebook."""
+        with self._locked():
+            if self._prepared:
+                return
+            self._prepared = True
+        if self._handle.loaded is not None:
+            self._engine_ready(self._handle.loaded)
+        else:
+            self._handle.worker.submit(self._load_engine)
+
+    def _load_engine(self) -> None:
+        try:
+            engine = self._handle.engine()
+        except Exception as problem:  # a missing model or extra: the roll goes on without it
+            log.debug("the model cannot be loaded", exc_info=True)
+            with self._locked():
+                code, message, hint = describe(problem)
+                self._report(code, message, hint)
+                self.caps = {**self.caps, "unavailable": message}
+            return
+        self._engine_ready(engine)
+
+    def _engine_ready(self, engine: InferenceEngine) -> None:
+        with self._locked():
+            self._prepared = True
+            if self._described:
+                return
+            self._described = True
+            self.caps = capabilities(engine)
+        self._measure()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        self.prepare()
+        return super()._repr_mimebundle_(**kwargs)
+
+    # ------------------------------------------------------------------------------------------- generate
+
+    def generate(
+        self, selection: Any = None, attributes: Mapping[str, Any] | None = None, **sampling: Any
+    ) -> Job:
+        """Rewrite bars in the background; returns at once.
+
+        `selection` is a list of (track, bar) pairs, ``{"cells": [...]}``, or None for what is selected in the
+        roll. `attributes` are wishes in the shape of the trait, or ``{name: value}`` for all selected bars;
+        they replace the trait's for this run. Further keywords are settings (``temperature=0.9, seed=7``) and
+        win over those of `sampling`. The other bars never change. Raises ValueError for a request that cannot
+        be carried out, TypeError for an unknown setting.
+        """
+        self._check_keywords(sampling)
+        cells = self._wanted_cells(selection)
+        wishes = self.attributes if attributes is None else attributes
+        settings = {**self.sampling, **sampling}
+        with self._locked():
+            document = self._document
+            if self._handle.loaded is not None:  # the earliest moment at which a wrong request can be told
+                self._build_request(self._handle.loaded, document.state, cells, wishes, settings, check=True)
+            label = f"Regenerate {cell_label(cells, document.score.track_names)}"
+            job = Job(uuid.uuid4().hex[:8], cells, label, threading.Condition(document.lock))
+            job._on_cancel = self._cancel
+            alone = self._current_job() is None
+            self._remember(job, JobFeed(job.id, document, self._send_event))
+            self.error = None
+            if alone:
+                self.status, self.progress = "queued", 0.0
+                self._announce(job)
+            self._handle.worker.submit(partial(self._run, job, wishes, settings))
+        self._fire("accepted", job=job)
+        return job
+
+    def cancel(self) -> None:
+        """Stop every job of this editor. The score stays as it was."""
+        for job in list(self._jobs.values()):
+            job.cancel()
+
+    def _announce(self, job: Job) -> None:
+        """Event 0. The page follows one job at a time: a waiting one is announced when it starts."""
+        feed = self._feeds[job.id]
+        if feed.n == 0:
+            feed.event("accepted", cells=[list(cell) for cell in job.cells], label=job.label)
+
+    def _check_keywords(self, sampling: Mapping[str, Any]) -> None:
+        from midigpt_nb.inference.config import settings
+
+        known = list(settings())
+        for name in sampling:
+            if name not in known:
+                raise TypeError(f"there is no setting {name!r}{_suggestion(name, known)}")
+
+    def _wanted_cells(self, selection: Any) -> list[Cell]:
+        try:
+            given = self.selection["cells"] if selection is None else as_cells(selection)
+        except t.TraitError as problem:
+            raise ValueError(str(problem)) from None
+        cells = [(track, bar) for track, bar in given]
+        if not cells:
+            raise UserRequestError(
+                "no bars are selected", "nothing_selected", "select bars in the roll first"
+            )
+        for track, bar in cells:
+            if not self._document.has_cell(track, bar):
+                raise UserRequestError(
+                    f"the piece has no bar {bar} in track {track} (counted from 0)", "no_such_bar"
+                )
+        return cells
+
+    def _build_request(
+        self,
+        engine: InferenceEngine,
+        state: State,
+        cells: list[Cell],
+        wishes: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        *,
+        check: bool = False,
+    ) -> GenerationRequest:
+        levels = engine.attributes.attribute_levels()
+        shaped = _shape_wishes(wishes, cells, levels)
+        request = request_from_selection(state.score, cells, shaped, settings, window_bars(engine))
+        if check:
+            from midigpt_nb.inference import validate_request
+
+            validate_request(request, state.score, engine.tokenizer.config, engine.attributes)
+        return request
+
+    def _remember(self, job: Job, feed: JobFeed) -> None:
+        self._jobs[job.id], self._feeds[job.id] = job, feed
+        ended = [key for key, known in self._jobs.items() if known.done]
+        for key in ended[: max(0, len(self._jobs) - _KEPT_JOBS)]:
+            del self._jobs[key], self._feeds[key]
+
+    # ----------------------------------------------------------------------------- on the worker's thread
+
+    def _run(self, job: Job, wishes: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+        if job.done:  # cancelled while it waited
+            return
+        try:
+            engine = self._handle.engine()
+            self._engine_ready(engine)
+            base = self._document.state
+            request = self._build_request(engine, base, job.cells, wishes, settings)
+            session = engine.session(base.source.with_table(base.table), request)
+            with self._locked():
+                if job.done:  # cancelled while the model was loaded
+                    return
+                job._cancel_event = session.cancel_event
+                self._feeds[job.id].table = base.table
+                job.status = self.status = "running"
+                self._announce(job)
+            for event in session.stream():
+                self._on_event(job, base, event)
+            if not job.done:
+                self._finish(job, "error", error=MidiGPTError("the session ended without a result"))
+        except Exception as problem:  # the worker's rim: whatever went wrong becomes the job's failure
+            log.debug("generation failed", exc_info=True)
+            self._finish(job, "error", error=problem)
+
+    def _on_event(self, job: Job, base: State, event: Event) -> None:
+        from midigpt_nb.inference import events as ev
+
+        feed = self._feeds[job.id]
+        with self._locked():
+            if job.done:
+                return
+            match event:
+                case ev.StepStarted():
+                    feed.event("step", step=event.step, n_steps=event.n_steps, window=list(event.window))
+                case ev.TokenProgress():
+                    feed.count_tokens(event.step, event.attempt, event.tokens)
+                case ev.NotesArrived():
+                    feed.notes(event.track, event.bar, event.notes)
+                case ev.BarFinished():
+                    feed.bar(event.track, event.bar)
+                    self._show_progress(job, len(feed.finished) / len(job.cells))
+                case ev.AttemptRejected():
+                    feed.reject(event.cells)
+                case ev.Finished():
+                    self._take_result(job, base, event)
+        self._tell(job, event)
+
+    def _tell(self, job: Job, event: Event) -> None:
+        """Call the callbacks of `on` for what a session reports; outside the lock."""
+        name = {
+            "StepStarted": "step", "NotesArrived": "notes", "BarFinished": "bar", "AttemptRejected": "reject"
+        }.get(type(event).__name__)  # fmt: skip
+        if name is not None:
+            self._fire(name, job=job, detail=event)
+
+    def _take_result(self, job: Job, base: State, event: Any) -> None:
+        job.seconds, job.tokens = event.seconds, event.tokens
+        if event.status == "done":
+            if self._accept(job, base, event.score):
+                self._finish(job, "done", score=self._document.score)
+            else:
+                gone = UserError(
+                    "the piece changed its bars while this was written", "piece_changed", "generate again"
+                )
+                job.partial = event.score
+                self._finish(job, "error", error=gone)
+        elif event.status == "cancelled":
+            job.partial = event.score
+            self._finish(job, "cancelled")
+        else:
+            job.partial = event.score
+            self._finish(job, "error", error=event.error or MidiGPTError("generation failed"))
+
+    def _accept(self, job: Job, base: State, score: Score) -> bool:
+        old = self._document.score
+        if not self._document.accept(score, job.cells, base, job.label):
+            return False
+        self._feeds[job.id].drop_notes()
+        self._document_changed(old)
+        return True
+
+    def _finish(
+        self, job: Job, status: str, *, score: Score | None = None, error: BaseException | None = None
+    ) -> None:
+        """End a job: message, traits, then whoever waits. The document is already what it should be."""
+        with self._locked():
+            if job.done:
+                return
+            feed = self._feeds[job.id]
+            feed.drop_notes()
+            self._announce(job)
+            rev = self._document.rev
+            if status == "error":
+                code, message, hint = (
+                    describe(error) if error is not None else ("failed", "generation failed", "")
+                )
+                feed.event("error", code=code, message=message, hint=hint)
+                self._report(code, message, hint)
+            else:
+                feed.event(status, rev=rev)
+            with self.hold_sync():
+                self.progress = 1.0 if status == "done" else 0.0
+                self.status = self._status_after(job, status)
+            job._end(status, score=score, error=error)  # type: ignore[arg-type]
+        self._fire(status, job=job)
+
+    def _status_after(self, job: Job, status: str) -> str:
+        """The editor's status when `job` has ended: that of the jobs that are left, else how it ended."""
+        left = {other.status for other in self._jobs.values() if other is not job and not other.done}
+        for known in ("running", "cancelling", "queued"):
+            if known in left:
+                return known
+        return "idle" if status == "cancelled" else status
+
+    def _cancel(self, job: Job) -> None:
+        """Called by the job, with the lock held. A job that is not yet sampling ends here and now."""
+        if job._cancel_event is None:
+            self._finish(job, "cancelled")
+        else:
+            job.status = self.status = "cancelling"
+
+    def _show_progress(self, job: Job, progress: float) -> None:
+        job.progress = min(progress, 1.0)
+        now = time.monotonic()
+        if now - self._progress_sent >= _PROGRESS_INTERVAL:
+            self._progress_sent = now
+            self.progress = job.progress
+
+    # -------------------------------------------------------------------------------------- measured values
+
+    def _document_changed(self, old: Score) -> None:
+        super()._document_changed(old)
+        self._measure()
+
+    def _measure(self) -> None:
+        """Compute `realized` in the background; changes that come meanwhile are measured together."""
+        if self._handle.loaded is None:
+            return
+        with self._locked():
+            if self._measuring:
+                return
+            self._measuring = True
+        self._analysis.submit(self._measure_now)
+
+    def _measure_now(self) -> None:
+        engine = self._handle.loaded
+        assert engine is not None
+        with self._locked():
+            self._measuring = False
+            rev, table = self._document.rev, self._document.state.table
+        values = realized_values(engine, table)
+        with self._locked():
+            if self._document.rev == rev:
+                self.realized = values
+
+    # -------------------------------------------------------------------------------------------- the page
+
+    def _send_event(self, message: dict[str, Any], buffers: list[bytes] | None) -> None:
+        self.send(message, buffers=buffers)
+
+    def _on_page_message(self, widget: object, content: Any, buffers: list[memoryview] | None) -> None:
+        self.prepare()  # a page that speaks is shown somewhere, perhaps inside a box
+        super()._on_page_message(widget, content, buffers)
+
+    def _request_generate(
+        self, selection: Any, attributes: Any = None, sampling: Any = None
+    ) -> tuple[dict[str, Any], None]:
+        try:
+            job = self.generate(selection, attributes, **(sampling or {}))
+        except TypeError as problem:
+            raise UserError(str(problem), "invalid_request") from problem
+        return {"job": job.id}, None
+
+    def _request_cancel(self, job: str | None = None) -> tuple[dict[str, Any], None]:
+        if job is None:
+            self.cancel()
+        elif job in self._jobs:
+            self._jobs[job].cancel()
+        else:
+            raise UserError(f"there is no job {job!r}", "no_job")
+        return {}, None
+
+    def _request_sync(self, job: str | None, have: int) -> tuple[dict[str, Any], list[bytes] | None]:
+        with self._locked():
+            wanted = self._jobs.get(job) if job is not None else self._current_job()
+            if wanted is None and job is not None:  # the page must learn that it waits in vain
+                raise UserError(f"there is no job {job!r}", "no_job")
+            if wanted is None:
+                return {"job": None}, None
+            feed = self._feeds[wanted.id]
+            notes = feed.provisional()
+            answer = {
+                "job": wanted.id,
+                "n": feed.n,
+                "state": wanted.status,
+                "cells": [list(cell) for cell in wanted.cells],
+                "finished": [list(cell) for cell in feed.finished],
+                "label": wanted.label,
+                "tokens": feed.tokens,
+                "count": len(notes),
+            }
+        return answer, [notes.tobytes()]
+
+    def _current_job(self) -> Job | None:
+        open_jobs = [job for job in self._jobs.values() if not job.done]
+        running = [job for job in open_jobs if job.status != "queued"]
+        return next(iter(running or open_jobs), None)
+
+    def _check_sampling(self, settings: Mapping[str, Any]) -> None:
+        from midigpt_nb.inference.config import settings as table
+
+        known = table()
+        for name, value in settings.items():
+            if name not in known:
+                raise t.TraitError(f"there is no setting {name!r}{_suggestion(name, known)}")
+            setting = known[name]
+            if setting.auto and value == "auto":
+                continue
+            try:
+                fine = setting.accepts(value)
+            except TypeError:
+                fine = False
+            if not fine:
+                raise t.TraitError(f"{name} is {value!r}; allowed: {setting.allowed}")
+
+    def _check_wishes(self, wishes: Mapping[str, Any]) -> None:
+        known = {row["name"]: row["size"] for row in self.caps["attributes"]} if self._described else None
+        if known is None:  # not loaded yet: `generate` will check
+            return
+        by_track = list(wishes["track"].values())
+        by_bar = [values for bars in wishes["bar"].values() for values in bars.values()]
+        for name, level in (item for values in by_track + by_bar for item in values.items()):
+            size = known.get(name, known.get(f"bar_{name}"))
+            if size is None:
+                raise t.TraitError(f"there is no attribute {name!r}{_suggestion(name, known)}")
+            if level >= size:
+                raise t.TraitError(f"{name} is {level}; allowed: 0..{size - 1}")
+
+    def close(self) -> None:
+        """Stop what runs and take the widget away."""
+        if "_document" in self.__dict__:
+            self.cancel()
+        super().close()
+
+
+class UserRequestError(UserError, RequestValidationError):
+    """A refused request: a ValueError for Python, a code and a hint for the page."""
+
+    def __init__(self, message: str, code: str, hint: str = "") -> None:
+        RequestValidationError.__init__(self, message)
+        self.code, self.hint = code, hint
+        self._text = message
+
+    def __str__(self) -> str:
+        return self._text
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _load(name: str) -> InferenceEngine:
+    from midigpt_nb.inference import InferenceEngine
+
+    engine = InferenceEngine.from_pretrained(name)
+    engine.warmup()
+    return engine
+
+
+def _shape_wishes(
+    wishes: Mapping[str, Any], cells: list[Cell], levels: Mapping[str, str]
+) -> Mapping[str, Any]:
+    """Turn ``{name: value}`` into the trait shape: every written track or bar gets the value."""
+    if not wishes or set(wishes) <= {"track", "bar"}:
+        return wishes
+    per_track = {name: value for name, value in wishes.items() if levels.get(name) != "bar"}
+    per_bar = {name: value for name, value in wishes.items() if levels.get(name) == "bar"}
+    shaped: dict[str, Any] = {"track": {}, "bar": {}}
+    for track, bar in cells:
+        shaped["track"][track] = dict(per_track)
+        shaped["bar"].setdefault(track, {})[bar] = dict(per_bar)
+    return shaped

@@ -1,0 +1,366 @@
+"""`PianoRoll(score)`: the interactive roll. It shows, plays and selects; it needs no model."""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets as t
+
+from midigpt_nb.score.model import Score
+from midigpt_nb.widgets.document import Cell, Document
+from midigpt_nb.widgets.protocol import ProtocolError, error_message, ok_message, parse_request
+from midigpt_nb.widgets.traits import (
+    AttributesTrait,
+    LoopTrait,
+    SamplingTrait,
+    ScoreTrait,
+    SelectionTrait,
+    as_indices,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["PREVIEW_BYTES", "PianoRoll", "UserError", "describe"]
+
+log = logging.getLogger(__name__)
+
+_STATIC = Path(__file__).parent / "static"
+PREVIEW_BYTES = 30_000
+"""Largest picture that goes into a saved notebook."""
+
+
+class UserError(Exception):
+    """A request that cannot be carried out; `code` and `hint` go to the page with the message."""
+
+    def __init__(self, message: str, code: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.code, self.hint = code, hint
+
+
+class PianoRoll(anywidget.AnyWidget):
+    """An interactive piano roll of a score.
+
+    It is an ordinary widget: it fits into boxes, and its traits can be linked and observed. `score` and
+    `selection` work in both directions. Methods and traits may be used from any thread.
+
+    Assign a changed *copy* of the score to change what is shown; each assignment is one step of `undo`.
+
+    >>> roll = PianoRoll(Score.example(), height=420)
+    >>> roll
+    PianoRoll(4 tracks, 16 bars, ...)
+    >>> roll.select(tracks=1, bars=range(4, 8))
+    >>> roll.selected_cells
+    [(1, 4), (1, 5), (1, 6), (1, 7)]
+    """
+
+    # Read per widget and not given as paths: anywidget's file watcher would keep every widget alive.
+    _esm = t.Unicode().tag(sync=True)
+    _css = t.Unicode().tag(sync=True)
+
+    _doc = t.Bytes(b"").tag(sync=True, echo_update=False)
+    _rev = t.Int(0).tag(sync=True)
+    score = ScoreTrait(help="the music; assign a Score to replace it")
+
+    caps = t.Dict(help="what the model can do; empty without one").tag(sync=True)
+    plan = t.Dict(help="roles of tracks and bars").tag(sync=True)
+    selection = SelectionTrait(default_value={"cells": []}, help="selected bars").tag(sync=True)
+    attributes = AttributesTrait(default_value={"track": {}, "bar": {}}, help="wishes").tag(sync=True)
+    realized = t.Dict(help="measured attribute values").tag(sync=True, echo_update=False)
+    sampling = SamplingTrait(help="settings of the next generation").tag(sync=True)
+
+    status = t.Enum(["idle", "queued", "running", "cancelling", "done", "error"], "idle").tag(sync=True)
+    progress = t.Float(0.0, min=0.0, max=1.0).tag(sync=True)
+    error = t.Instance(dict, allow_none=True, help="code, message, hint, field").tag(sync=True)
+    can_undo = t.Bool(False).tag(sync=True)
+    can_redo = t.Bool(False).tag(sync=True)
+
+    loop = LoopTrait(help="[start_bar, end_bar] or []").tag(sync=True)
+    theme = t.Enum(["auto", "light", "dark"], "auto").tag(sync=True)
+    height = t.Int(420, min=160, max=4000, help="pixels").tag(sync=True)
+    readonly = t.Bool(False).tag(sync=True)
+    playing = t.Bool(False).tag(sync=True)
+    position = t.Float(0.0, help="playback position as the page reports it").tag(sync=True)
+
+    events: tuple[str, ...] = ("score", "selection")
+    """Names that `on` knows."""
+
+    def __init__(self, score: Score, *, title: str = "", **kwargs: Any) -> None:
+        if not isinstance(score, Score):
+            raise TypeError(
+                f"{type(self).__name__}(score) needs a Score, not {type(score).__name__}; try show(...)"
+            )
+        self._refuse_unknown(kwargs)
+        self._document = Document(score)
+        self._title = str(title)
+        self._handlers: dict[str, list[Callable[[dict[str, Any]], object]]] = {}
+        self._preview: tuple[int, bytes] | None = None
+        self.errors: list[Exception] = []
+        super().__init__(_doc=self._document.pack(self._title), **kwargs)
+        self.on_msg(self._on_page_message)
+
+    def _refuse_unknown(self, kwargs: Mapping[str, Any]) -> None:
+        known = [
+            name for name in self.trait_names() if not name.startswith("_") and name not in ("comm", "keys")
+        ]
+        for name in kwargs:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, 1)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                raise TypeError(f"{type(self).__name__}() has no argument {name!r}{hint}")
+
+    @t.default("_esm")
+    def _page_script(self) -> str:
+        return (_STATIC / "widget.js").read_text(encoding="utf-8")
+
+    @t.default("_css")
+    def _page_style(self) -> str:
+        return (_STATIC / "widget.css").read_text(encoding="utf-8")
+
+    # ------------------------------------------------------------------------------------ music and undo
+
+    def to_midi(self, path: str | Path | None = None) -> bytes | None:
+        """Write the piece as a MIDI file, or return its bytes when `path` is None."""
+        return self._document.score.to_midi(path)
+
+    def undo(self) -> bool:
+        """Take back the last change of the score; False when there is none."""
+        return self._travel(self._document.undo)
+
+    def redo(self) -> bool:
+        """Bring back what `undo` took; False when there is nothing."""
+        return self._travel(self._document.redo)
+
+    def _travel(self, move: Callable[[], bool]) -> bool:
+        with self._locked():
+            old = self._document.score
+            moved = move()
+            if moved:
+                self._document_changed(old)
+        return moved
+
+    def _assign(self, score: Score) -> None:
+        with self._locked():
+            old = self._document.score
+            if self._document.assign(score):
+                self._document_changed(old)
+
+    def _document_changed(self, old: Score) -> None:
+        """Tell page and observers; call with the lock held, after the document changed."""
+        cells = [cell for cell in self.selection["cells"] if self._document.has_cell(*cell)]
+        with self.hold_sync():
+            if cells != self.selection["cells"]:
+                self.selection = {"cells": cells}
+            self._doc = self._document.pack(self._title)
+            self._rev = self._document.rev
+            self.can_undo, self.can_redo = self._document.can_undo, self._document.can_redo
+        self._notify_trait("score", old, self._document.score)
+        self._fire("score", score=self._document.score)
+
+    # ------------------------------------------------------------------------------------------ selection
+
+    @property
+    def selected_cells(self) -> list[Cell]:
+        """The selected bars as (track, bar), both from 0."""
+        return [(track, bar) for track, bar in self.selection["cells"]]
+
+    def select(self, tracks: Any = None, bars: Any = None) -> None:
+        """Select bars of tracks, both from 0: a number, a list, a range or a slice; None means all.
+
+        ``select([], [])`` clears the selection. Raises ValueError for a track or bar that does not exist.
+        """
+        table = self._document.state.table
+        cells = []
+        longest = max((table.n_bars(i) for i in range(table.n_tracks)), default=0)
+        wanted = as_indices(bars, longest, "bar")
+        for track in as_indices(tracks, table.n_tracks, "track"):
+            cells += [[track, bar] for bar in wanted if bar < table.n_bars(track)]
+        self.selection = {"cells": cells}
+
+    @t.observe("selection")
+    def _selection_changed(self, _change: object) -> None:
+        self._fire("selection", cells=self.selected_cells)
+
+    # ------------------------------------------------------------------------------------------ callbacks
+
+    def on(self, event: str, callback: Callable[[dict[str, Any]], object] | None = None) -> Any:
+        """Call ``callback({"event": name, ...})`` when something happens; also usable as a decorator.
+
+        `events` lists the names. Callbacks run on the thread that caused the event. What they raise is kept
+        in `errors` and shown in the widget; it never stops the music.
+        """
+        if event not in self.events:
+            raise ValueError(f"there is no event {event!r}; choose from {', '.join(self.events)}")
+        if callback is None:
+            return lambda function: self.on(event, function)
+        self._handlers.setdefault(event, []).append(callback)
+        return callback
+
+    def off(self, event: str, callback: Callable[[dict[str, Any]], object]) -> None:
+        """Stop calling `callback`."""
+        if callback in self._handlers.get(event, []):
+            self._handlers[event].remove(callback)
+
+    def _fire(self, event: str, **facts: Any) -> None:
+        for callback in list(self._handlers.get(event, [])):
+            try:
+                callback({"event": event, **facts})
+            except Exception as problem:  # somebody else's code: report it where the person looks
+                log.debug("callback for %r failed", event, exc_info=True)
+                self.errors.append(problem)
+                name = getattr(callback, "__name__", "callback")
+                message = f"{name} (on {event!r}) raised {type(problem).__name__}: {problem}"
+                self._report("callback", message, "see .errors for the exception")
+
+    def _report(self, code: str, message: str, hint: str = "", field: str = "") -> None:
+        self.error = {"code": code, "message": message, "hint": hint, "field": field}
+
+    # ------------------------------------------------------------------------------------ page and threads
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with self._document.lock:
+            yield
+
+    def open(self) -> None:
+        """Open the connection to the page (as in ipywidgets)."""
+        super().open()
+        # ipykernel 7.4 hands a page's message to the shell that last sent something on the comm, mostly the
+        # main one, which is deaf while a cell runs. Let it go where the page sent it: to a helper thread.
+        if hasattr(self.comm, "_reply_subshell_for"):
+            self.comm._reply_subshell_for = lambda _data, asked: asked
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # traitlets and ipywidgets keep state while a trait is set; hosts set traits from several threads
+        document = self.__dict__.get("_document")
+        if document is None or not self.has_trait(name):
+            super().__setattr__(name, value)
+            return
+        with document.lock:
+            super().__setattr__(name, value)
+
+    @contextmanager
+    def hold_sync(self) -> Iterator[None]:
+        """Send several trait changes in one message (as in ipywidgets)."""
+        with self._locked(), super().hold_sync():
+            yield
+
+    def send_state(self, key: Any = None) -> None:
+        """Send traits to the page (as in ipywidgets)."""
+        with self._locked():
+            super().send_state(key)
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take over what the page changed. A refused value is reported and the valid one sent back."""
+        with self._locked():
+            for name, value in sync_data.items():
+                try:
+                    super().set_state({name: value})
+                except t.TraitError as problem:
+                    self._report("invalid_value", str(problem), field=name)
+                    self.send_state(name)
+
+    def _on_page_message(self, _widget: object, content: Any, buffers: list[memoryview] | None) -> None:
+        """Answer every message of the page exactly once, whatever happens."""
+        request_id = content.get("id") if isinstance(content, dict) else None
+        try:
+            kind, request_id, fields = parse_request(content)
+            answer, attached = getattr(self, f"_request_{kind}")(**fields)
+            message = ok_message(request_id, **answer)
+        except ProtocolError as problem:
+            if problem.code == "version":
+                self._report("version", str(problem))
+            message, attached = error_message(request_id, problem.code, str(problem)), None
+        except UserError as problem:
+            message, attached = error_message(request_id, problem.code, str(problem), problem.hint), None
+        except Exception as problem:  # the rim between page and kernel: the page must get its answer
+            log.debug("request failed", exc_info=True)
+            message, attached = error_message(request_id, *describe(problem)), None
+        self.send(message, buffers=attached)
+
+    def _request_undo(self) -> tuple[dict[str, Any], None]:
+        self.undo()
+        return {}, None
+
+    def _request_redo(self) -> tuple[dict[str, Any], None]:
+        self.redo()
+        return {}, None
+
+    def _request_sync(self, job: str | None, have: int) -> tuple[dict[str, Any], list[bytes] | None]:
+        return {"job": None}, None
+
+    def _request_generate(
+        self, selection: Any, attributes: Any = None, sampling: Any = None
+    ) -> tuple[dict[str, Any], None]:
+        raise UserError("this roll has no model", "no_engine", "use InfillEditor(score) to generate")
+
+    def _request_cancel(self, job: str | None = None) -> tuple[dict[str, Any], None]:
+        raise UserError("no generation is running", "no_job")
+
+    def _check_sampling(self, settings: Mapping[str, Any]) -> None:
+        """Raise TraitError for settings that do not exist; a roll without a model keeps any."""
+
+    def _check_wishes(self, wishes: Mapping[str, Any]) -> None:
+        """Raise TraitError for attributes that do not exist; a roll without a model keeps any."""
+
+    # -------------------------------------------------------------------------------------------- display
+
+    def __repr__(self) -> str:
+        table = self._document.state.table
+        longest = max((table.n_bars(i) for i in range(table.n_tracks)), default=0)
+        counts = ((table.n_tracks, "track"), (longest, "bar"), (table.n_notes, "note"))
+        words = ", ".join(f"{n:,} {word}{'' if n == 1 else 's'}" for n, word in counts)
+        return f"{type(self).__name__}({words})"
+
+    def preview_png(self) -> bytes:
+        """A picture of the piece, at most 30 kB: what a saved notebook shows without a kernel."""
+        from midigpt_nb.plots import roll_png
+
+        with self._locked():
+            rev, score = self._document.rev, self._document.score
+        if self._preview is None or self._preview[0] != rev:
+            self._preview = (rev, roll_png(score))
+        return self._preview[1]
+
+    _ipython_display_ = None  # ipywidgets 7 would display without the bundle
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None:
+            return None
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        data["text/plain"] = repr(self)
+        try:
+            picture = self.preview_png()
+        except Exception:  # a picture that fails must not hide the widget
+            log.debug("no preview", exc_info=True)
+        else:
+            if len(picture) <= PREVIEW_BYTES:
+                data["image/png"] = base64.b64encode(picture).decode("ascii")
+        return data, metadata
+
+
+def describe(problem: BaseException) -> tuple[str, str, str]:
+    """An exception in the widget's words: (code, message, hint)."""
+    if isinstance(problem, UserError):
+        return problem.code, str(problem), problem.hint
+    code = {
+        "RequestValidationError": "invalid_request",
+        "TraitError": "invalid_value",
+        "MissingExtraError": "missing_extra",
+        "ContextOverflow": "context_overflow",
+        "NoAcceptableCandidate": "no_candidate",
+        "GenerationCancelled": "cancelled",
+        "CheckpointError": "checkpoint",
+    }.get(type(problem).__name__, "failed")
+    message = str(problem) or type(problem).__name__
+    if code == "failed" and not isinstance(problem, (ValueError, RuntimeError)):
+        message = f"{type(problem).__name__}: {message}"
+    return code, message, ""

@@ -1,0 +1,173 @@
+"""Trait types of the roll: each turns what a person or the page gave into one normal form, or raises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import traitlets as t
+
+if TYPE_CHECKING:
+    from midigpt_nb.score.model import Score
+
+__all__ = [
+    "AttributesTrait",
+    "LoopTrait",
+    "SamplingTrait",
+    "ScoreTrait",
+    "SelectionTrait",
+    "as_cells",
+    "as_indices",
+]
+
+
+def as_cells(value: Any) -> list[list[int]]:
+    """Sorted, distinct ``[track, bar]`` pairs of ``{"cells": [...]}`` or of an iterable of pairs.
+
+    >>> as_cells([(1, 5), (1, 4), (1, 5)])
+    [[1, 4], [1, 5]]
+    """
+    if isinstance(value, Mapping):
+        value = value.get("cells", [])
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise t.TraitError(f"cells are (track, bar) pairs, not {value!r}")
+    cells = set()
+    for cell in value:
+        pair = tuple(cell) if isinstance(cell, Iterable) and not isinstance(cell, (str, bytes)) else ()
+        if len(pair) != 2 or not all(_is_index(n) for n in pair):
+            raise t.TraitError(f"a cell is a (track, bar) pair of numbers from 0, not {cell!r}")
+        cells.add((int(pair[0]), int(pair[1])))
+    return [list(cell) for cell in sorted(cells)]
+
+
+def as_indices(value: Any, count: int, what: str) -> list[int]:
+    """Indices named by a number, an iterable, a slice, or None for all of `count`."""
+    if value is None:
+        return list(range(count))
+    if isinstance(value, slice):
+        return list(range(count))[value]
+    wanted = [value] if _is_index(value) else value
+    if isinstance(wanted, (str, bytes)) or not isinstance(wanted, Iterable):
+        raise ValueError(f"{what} is a number, a list of numbers or a slice, not {value!r}")
+    indices = []
+    for index in wanted:
+        if not _is_index(index) or index >= count:
+            raise ValueError(f"{what} {index!r} does not exist; there are 0..{count - 1}")
+        indices.append(int(index))
+    return indices
+
+
+def _is_index(value: Any) -> bool:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        return False
+    return value.__index__() >= 0
+
+
+class ScoreTrait(t.TraitType):
+    """The score of a roll. Reading and assigning go to the document; observers hear of every change of it."""
+
+    info_text = "a Score (use Score.from_midi(path) to read a file)"
+
+    def get(self, obj: Any, cls: Any = None) -> Score:
+        return obj._document.score
+
+    def set(self, obj: Any, value: Any) -> None:
+        from midigpt_nb.score.model import Score
+
+        if not isinstance(value, Score):
+            self.error(obj, value)
+        obj._assign(value)
+
+
+class SelectionTrait(t.Dict):
+    """``{"cells": [[track, bar], ...]}``, sorted; a plain list of pairs is accepted too."""
+
+    def validate(self, obj: Any, value: Any) -> dict[str, Any]:
+        cells = as_cells(value)
+        outside = [cell for cell in cells if not obj._document.has_cell(*cell)]
+        if outside:
+            raise t.TraitError(
+                f"the piece has no bar {outside[0][1]} in track {outside[0][0]} (counted from 0)"
+            )
+        return {"cells": cells}
+
+
+class AttributesTrait(t.Dict):
+    """Wishes: ``{"track": {track: {name: value}}, "bar": {track: {bar: {name: value}}}}``. None: no wish.
+
+    Track and bar numbers become text, as in JSON; empty branches are dropped.
+    """
+
+    def validate(self, obj: Any, value: Any) -> dict[str, Any]:
+        if not isinstance(value, Mapping) or set(value) - {"track", "bar"}:
+            raise t.TraitError(f"attributes have the keys 'track' and 'bar', not {value!r}")
+        per_track = {
+            _text_index(track): _values(values, f"attributes['track'][{track!r}]")
+            for track, values in _branch(value, "track").items()
+        }
+        per_bar: dict[str, dict[str, Any]] = {}
+        for track, bars in _branch(value, "bar").items():
+            if not isinstance(bars, Mapping):
+                raise t.TraitError(f"attributes['bar'][{track!r}] maps bars to values, it is {bars!r}")
+            kept = {
+                _text_index(b): _values(v, f"attributes['bar'][{track!r}][{b!r}]") for b, v in bars.items()
+            }
+            per_bar[_text_index(track)] = {b: v for b, v in kept.items() if v}
+        wishes = {
+            "track": {k: v for k, v in per_track.items() if v},
+            "bar": {k: v for k, v in per_bar.items() if v},
+        }
+        obj._check_wishes(wishes)
+        return wishes
+
+
+def _branch(value: Mapping[str, Any], name: str) -> Mapping[Any, Any]:
+    branch = value.get(name) or {}
+    if not isinstance(branch, Mapping):
+        raise t.TraitError(f"attributes[{name!r}] maps tracks to values, it is {branch!r}")
+    return branch
+
+
+def _text_index(value: Any) -> str:
+    try:
+        index = int(value)
+    except (TypeError, ValueError):
+        index = -1
+    if index < 0 or isinstance(value, bool):
+        raise t.TraitError(f"tracks and bars are numbers from 0, not {value!r}")
+    return str(index)
+
+
+def _values(values: Any, path: str) -> dict[str, int]:
+    if not isinstance(values, Mapping):
+        raise t.TraitError(f"{path} maps attribute names to values, it is {values!r}")
+    kept = {}
+    for name, value in values.items():
+        if value is None:
+            continue
+        if not _is_index(value):
+            raise t.TraitError(f"{path}[{name!r}] is a level (a whole number from 0), not {value!r}")
+        kept[str(name)] = int(value)
+    return kept
+
+
+class SamplingTrait(t.Dict):
+    """Settings of a generation by name: those of `InferenceConfig` (temperature, top_p, seed, ...)."""
+
+    def validate(self, obj: Any, value: Any) -> dict[str, Any]:
+        if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+            raise t.TraitError(f"sampling maps names to values, not {value!r}")
+        settings = {name: setting for name, setting in value.items() if setting is not None}
+        obj._check_sampling(settings)
+        return settings
+
+
+class LoopTrait(t.List):
+    """``[start_bar, end_bar]`` (from 0, end excluded), or [] for no loop."""
+
+    def validate(self, obj: Any, value: Any) -> list[int]:
+        if isinstance(value, (list, tuple)) and all(_is_index(n) for n in value):
+            loop = [int(n) for n in value]
+            if not loop or (len(loop) == 2 and loop[0] < loop[1]):
+                return loop
+        raise t.TraitError(f"loop is [start_bar, end_bar] with start before end, or [], not {value!r}")

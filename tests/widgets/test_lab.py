@@ -1,0 +1,367 @@
+"""The roll in a real JupyterLab with the bundled model: what a person does, and what Python sees of it."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab import Lab, eventually, open_notebook, run_all, run_command, set_theme
+
+pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.timeout(300)]
+
+SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+NAME = "studio.ipynb"
+CELLS = [
+    """import time, hashlib
+import midigpt_nb as mg
+score = mg.Score.example()
+editor = mg.InfillEditor(score, height=300)
+def bars_changed(before, after):
+    return sorted([t, b] for t in range(before.n_tracks) for b in range(before.table.n_bars(t))
+                  if before.table.notes[slice(*before.table.note_rows(t, b))].tolist()
+                  != after.table.notes[slice(*after.table.note_rows(t, b))].tolist())
+def sha(score):
+    return hashlib.sha256(score.to_midi()).hexdigest()
+editor""",
+    "ran_meanwhile = editor.status; time.sleep(0.1); print('status', ran_meanwhile)",
+    """job = editor.generate([(t, b) for t in range(4) for b in range(16)], model_dim=4, bars_per_step=1)
+waited_from = time.time()
+while not job.done and time.time() - waited_from < 20:
+    time.sleep(0.01)   # a busy cell: the main thread answers nobody
+waited = time.time() - waited_from
+job.status""",
+]
+
+
+class Studio:
+    """The notebook as a person has it open, and its kernel."""
+
+    def __init__(self, page: Any, lab: Lab) -> None:
+        self.page, self.lab = page, lab
+        self.client = lab.client(NAME)
+        self.roll = page.get_by_test_id("mgnb-roll")
+
+    def eval(self, expression: str) -> Any:
+        return self.run("", expression)
+
+    def run(self, code: str, expression: str = "None") -> Any:
+        message = self.client.execute_interactive(
+            f"import json as _j\n{code}",
+            user_expressions={"x": f"_j.dumps({expression})"},
+            store_history=False,
+            timeout=60,
+            output_hook=lambda _message: None,
+        )
+        assert message["content"]["status"] == "ok", message["content"]
+        value = message["content"]["user_expressions"]["x"]
+        assert value["status"] == "ok", value
+        return json.loads(ast.literal_eval(value["data"]["text/plain"]))
+
+    def state(self) -> dict[str, Any]:
+        """What the page itself says it shows."""
+        return self.page.evaluate("() => document.querySelector('.mgnb-root').mgnb.state()")
+
+    def theme(self) -> str:
+        """Light or dark, from the background that is really there."""
+        colour = self.page.evaluate(
+            "() => getComputedStyle(document.querySelector('.mgnb-root')).backgroundColor"
+        )
+        channels = [float(part) for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+        return "light" if sum(channels) / 3 > 127 else "dark"
+
+    def bar(self, track: int, bar: int) -> tuple[float, float]:
+        """Middle of a cell on the screen."""
+        r = self.page.evaluate(
+            "([t, b]) => document.querySelector('.mgnb-root').mgnb.barRect(t, b)", [track, bar]
+        )
+        return r["x"] + r["w"] / 2, r["y"] + r["h"] / 2
+
+    def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:
+        mouse = self.page.mouse
+        mouse.move(*self.bar(*start))
+        mouse.down()
+        mouse.move(*self.bar(*end), steps=6)
+        mouse.up()
+
+    def button(self, name: str) -> Any:
+        return self.page.get_by_test_id(f"mgnb-{name}")
+
+    def select_in_page(self, cells: list[list[int]]) -> None:
+        self.run(f"editor.selection = {{'cells': {cells}}}")
+        eventually(lambda: self.state()["selection"], cells)
+
+    def shot(self, name: str) -> Path:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        path = SCREENSHOTS / f"{name}.png"
+        self.page.screenshot(path=path)
+        return path
+
+    def reset(self) -> None:
+        """Back to the untouched piece, nothing selected, nothing running."""
+        self.run(
+            "editor.cancel()\neditor.score = score\neditor.select([], [])\neditor.attributes = {}\n"
+            "editor.sampling = {}\neditor.loop = []\neditor.error = None"
+        )
+        eventually(lambda: self.state()["running"], False, 30)
+        eventually(lambda: self.state()["selection"], [])
+
+
+@pytest.fixture(scope="module")
+def studio(lab, chromium):
+    pytest.importorskip("torch")
+    lab.write(NAME, CELLS)
+    context = chromium.new_context(viewport={"width": 1280, "height": 1000}, locale="en-US")
+    context.set_default_timeout(30_000)
+    page = context.new_page()
+    page.page_errors = []
+    page.on("pageerror", lambda error: page.page_errors.append(str(error)))
+    local = ("http://127.0.0.1", "http://localhost", "blob:", "data:")
+    page.on("request", lambda r: None if r.url.startswith(local) else page.page_errors.append(r.url))
+    open_notebook(page, lab, NAME)
+    run_cell(page, 0)
+    page.get_by_test_id("mgnb-roll").wait_for(state="visible", timeout=60_000)
+    made = Studio(page, lab)
+    eventually(lambda: made.eval("bool(editor.caps['attributes'])"), True, 90)
+    yield made
+    assert page.page_errors == []
+    made.client.stop_channels()
+    context.close()
+
+
+RUN_CELL = """([i, wait]) => {
+  const notebook = window.jupyterapp.shell.currentWidget.content;
+  notebook.activeCellIndex = i;
+  notebook.deselectAll();
+  const done = window.jupyterapp.commands.execute('notebook:run-cell').then(() => true);
+  return wait ? done : true;
+}"""
+
+
+def run_cell(page: Any, index: int, wait: bool = True) -> None:
+    page.evaluate(RUN_CELL, [index, wait])
+
+
+def cell_output(page: Any, index: int) -> str:
+    return page.evaluate(
+        """(i) => { const cell = window.jupyterapp.shell.currentWidget.model.cells.get(i);
+        return JSON.stringify(cell.toJSON().outputs); }""",
+        index,
+    )
+
+
+def test_the_piece_appears_without_waiting_for_the_model(studio):
+    state = studio.state()
+    assert state["rev"] == studio.eval("editor._rev") and state["notes"] == studio.eval("score.n_notes")
+    assert studio.button("track-3").is_visible() and studio.button("generate").is_visible()
+    names = studio.eval("score.track_names")
+    for i, name in enumerate(names):
+        assert name in studio.button(f"track-{i}").inner_text()
+    assert "error" not in cell_output(studio.page, 0).lower().replace("mgnb-error", "")
+    studio.shot("01-light-before")
+
+
+def test_a_mouse_drag_selects_bars_and_python_hears_of_it(studio):
+    studio.reset()
+    studio.drag((1, 4), (1, 7))
+    eventually(lambda: studio.eval("editor.selected_cells"), [[1, 4], [1, 5], [1, 6], [1, 7]])
+    studio.drag((0, 0), (2, 1))
+    eventually(lambda: len(studio.eval("editor.selected_cells")), 6)
+    assert studio.state()["selection"] == studio.eval("editor.selected_cells")
+
+
+def test_the_keyboard_selects_bars_and_keys_stay_in_the_roll(studio):
+    studio.reset()
+    before = studio.page.evaluate("() => window.jupyterapp.shell.currentWidget.model.cells.length")
+    studio.page.mouse.click(*studio.bar(1, 4))
+    for _ in range(3):
+        studio.page.keyboard.press("Shift+ArrowRight")
+    eventually(lambda: studio.eval("editor.selected_cells"), [[1, 4], [1, 5], [1, 6], [1, 7]])
+    studio.page.keyboard.press("Shift+ArrowDown")
+    eventually(lambda: len(studio.eval("editor.selected_cells")), 8)
+    for key in ("a", "b", "d", "d", "x", "z"):
+        studio.page.keyboard.press(key)
+    assert studio.page.evaluate("() => window.jupyterapp.shell.currentWidget.model.cells.length") == before
+    studio.page.keyboard.press("Escape")
+    eventually(lambda: studio.eval("editor.selected_cells"), [])
+
+
+def test_python_sets_selection_score_and_theme_and_the_page_follows(studio):
+    studio.reset()
+    studio.run("editor.select(tracks=2, bars=range(8, 12))")
+    eventually(lambda: studio.state()["selection"], [[2, b] for b in range(8, 12)])
+    notes = studio.state()["notes"]
+    studio.run(
+        "import numpy as np\nempty = np.zeros((0, 5), int)\n"
+        "editor.score = score.with_table(score.table.replaced([(1, 4)], [empty]))"
+    )
+    eventually(lambda: studio.state()["notes"] < notes)
+    assert studio.state()["notes"] == studio.eval("editor.score.n_notes")
+    studio.run("editor.undo()")
+    eventually(lambda: studio.state()["notes"], notes)
+    studio.run("editor.theme = 'dark'")
+    eventually(lambda: studio.theme(), "dark")
+    studio.run("editor.theme = 'auto'")
+    eventually(lambda: studio.theme(), "light")
+
+
+def test_a_wrong_value_from_python_is_a_traiterror_and_harmless(studio):
+    code = """
+try:
+    editor.selection = [(0, 99)]
+    caught = ""
+except Exception as problem:
+    caught = type(problem).__name__
+"""
+    assert studio.run(code, "caught") == "TraitError"
+
+
+def test_generate_streams_notes_and_changes_only_the_selected_bars(studio):
+    studio.reset()
+    page, cells = studio.page, [[1, 4], [1, 5], [1, 6], [1, 7]]
+    digest = studio.eval("sha(editor.score)")
+    studio.drag((1, 4), (1, 7))
+    eventually(lambda: studio.eval("editor.selected_cells"), cells)
+    studio.shot("02-light-selected")
+    assert "5-8" in studio.button("generate").inner_text().replace("–", "-")
+    studio.button("generate").click()
+    eventually(lambda: studio.state()["running"])
+    seen = []
+    while (state := studio.state())["running"]:
+        seen.append(state["job"]["provisional"])
+        time.sleep(0.02)
+    assert max(seen) > 0 and len(set(seen)) > 1, "notes did not stream"
+    eventually(lambda: studio.eval("editor.status"), "done")
+    changed = studio.eval("bars_changed(score, editor.score)")
+    assert changed and all(cell in cells for cell in changed)
+    assert studio.state()["rev"] == studio.eval("editor._rev") and studio.state()["removed"] > 0
+    studio.shot("04-light-after")
+    studio.roll.screenshot(path=SCREENSHOTS / "roll.png")
+    studio.button("undo").click()
+    eventually(lambda: studio.eval("sha(editor.score)"), digest)
+    studio.button("redo").click()
+    eventually(lambda: studio.eval("bars_changed(score, editor.score)"), changed)
+    assert '"stderr"' not in cell_output(page, 0)
+
+
+def test_other_cells_run_meanwhile_and_stop_leaves_the_score_alone(studio):
+    studio.reset()
+    digest = studio.eval("sha(editor.score)")
+    studio.run(
+        "editor.sampling = {'model_dim': 4, 'bars_per_step': 1}\neditor.select()\nstamps = []\n"
+        "editor.observe(lambda change: stamps.append((change['new'], time.time())), 'status')"
+    )
+    eventually(lambda: len(studio.state()["selection"]), 64)
+    studio.button("generate").click()
+    eventually(lambda: (studio.state()["job"] or {}).get("finished", 0) >= 1, True, 60)
+    studio.shot("03-light-during")
+    run_cell(studio.page, 1)  # returns when the cell has run
+    assert "status running" in cell_output(studio.page, 1), cell_output(studio.page, 1)
+    studio.button("stop").click()
+    eventually(lambda: studio.state()["running"], False)
+    stamps = dict(studio.eval("stamps"))
+    assert stamps["idle"] - stamps["cancelling"] <= 0.5, stamps
+    assert studio.eval("list(editor._jobs.values())[-1].status") == "cancelled"
+    assert studio.eval("sha(editor.score)") == digest and studio.eval("editor.status") == "idle"
+    eventually(lambda: studio.eval("editor._handle.worker.busy"), False)
+
+
+def test_stop_is_heard_while_a_cell_runs(studio):
+    studio.reset()
+    run_cell(studio.page, 2, wait=False)
+    eventually(lambda: (studio.state()["job"] or {}).get("provisional", 0) > 0, True, 60)
+    studio.button("stop").click()
+    eventually(lambda: studio.state()["running"], False)
+    eventually(lambda: "cancelled" in cell_output(studio.page, 2))
+    assert studio.eval("waited") < 15 and studio.eval("job.status") == "cancelled"
+
+
+def test_a_refused_request_says_why_in_the_page(studio):
+    studio.reset()
+    studio.run("editor.sampling = {'model_dim': 5}\neditor.select(1, [4, 5])")
+    eventually(lambda: studio.state()["selection"], [[1, 4], [1, 5]])
+    studio.button("generate").click()
+    studio.button("error").get_by_text("window").first.wait_for(timeout=30_000)
+    assert studio.state()["running"] is False
+
+
+def test_play_moves_the_playhead_and_stops(studio):
+    studio.reset()
+    start = studio.state()["position"]
+    studio.button("play").click()
+    eventually(lambda: studio.state()["position"] > start + 200)
+    eventually(lambda: studio.eval("editor.playing"))
+    studio.button("play").click()
+    eventually(lambda: studio.eval("editor.playing"), False)
+    studio.run("editor.loop = [4, 8]")
+    eventually(lambda: bool(studio.state()["loop"]))
+
+
+def test_dark_theme_before_during_after(studio):
+    studio.reset()
+    set_theme(studio.page, "JupyterLab Dark")
+    try:
+        eventually(lambda: studio.theme(), "dark")
+        studio.shot("05-dark-before")
+        studio.select_in_page([[2, b] for b in range(4, 8)] + [[3, b] for b in range(4, 8)])
+        studio.button("generate").click()
+        eventually(lambda: (studio.state()["job"] or {}).get("provisional", 0) > 12, True, 60)
+        studio.shot("06-dark-during")
+        eventually(lambda: studio.eval("editor.status"), "done", 120)
+        eventually(lambda: studio.state()["running"], False)
+        studio.shot("07-dark-after")
+    finally:
+        set_theme(studio.page, "JupyterLab Light")
+
+
+def test_the_saved_notebook_shows_the_picture_without_a_kernel(studio):
+    run_command(studio.page, "docmanager:save")
+    path = studio.lab.root / NAME
+
+    def picture():
+        outputs = json.loads(path.read_text())["cells"][0]["outputs"]
+        return next((o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {})), "")
+
+    eventually(lambda: bool(picture()))
+    png = base64.b64decode(picture())
+    assert png[:8] == b"\x89PNG\r\n\x1a\n" and len(png) <= 30_000
+    nbconvert = pytest.importorskip("nbconvert")
+    nbformat = pytest.importorskip("nbformat")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.pop("widgets", None)
+    html, _ = nbconvert.HTMLExporter().from_notebook_node(notebook)
+    assert "data:image/png;base64," in html
+
+
+def test_a_reload_in_the_middle_finds_piece_and_job_again(studio):
+    studio.reset()
+    run_command(studio.page, "docmanager:save")
+    # several in line, so that one still runs when a slow machine has reloaded the page
+    studio.run(
+        "cells = [(t, b) for t in range(4) for b in range(16)]\n"
+        "jobs = [editor.generate(cells, model_dim=4, bars_per_step=1) for _ in range(8)]"
+    )
+    eventually(lambda: (studio.state()["job"] or {}).get("provisional", 0) > 0, True, 60)
+    open_notebook(studio.page, studio.lab, NAME)
+    studio.roll.wait_for(state="visible", timeout=90_000)
+    eventually(lambda: (studio.state()["job"] or {}).get("provisional", 0) > 0, True, 60)
+    assert studio.state()["job"]["id"] in studio.eval("[job.id for job in jobs]")
+    studio.run("editor.cancel()")
+    eventually(lambda: studio.state()["running"], False)
+    eventually(lambda: studio.state()["rev"] == studio.eval("editor._rev"))
+
+
+def test_the_viewer_shows_pieces_side_by_side(lab, page):
+    lab.write(
+        "show.ipynb", ["import midigpt_nb as mg\nmg.show(mg.Score.example(), mg.Score.example(), height=200)"]
+    )
+    open_notebook(page, lab, "show.ipynb")
+    run_all(page)
+    page.get_by_test_id("mgnb-roll").nth(1).wait_for(state="visible", timeout=90_000)
+    assert page.get_by_test_id("mgnb-roll").count() == 2
+    assert not page.get_by_test_id("mgnb-generate").first.is_visible()
+    assert page.page_errors == []
