@@ -227,7 +227,8 @@ class Vocabulary:
     ) -> None:
         """The configuration's domains, then those of `appended` (type name, size) that are not there yet.
 
-        `optional_slots` are (level, type name) rows of the slot table that are off by default.
+        `optional_slots` are (level, type name) rows of the slot table that are off by default, or types it
+        does not have at that level: those get a slot behind the others, under their own name.
         """
     def __len__(self) -> int: ...
     @property

@@ -86,6 +86,8 @@ class RequestValidationError(MidiGPTError, ValueError):
 class GenerationError(MidiGPTError, RuntimeError):
     """Generation could not finish. `.partial` is the score with every finished bar, or None."""
 
+    status = "failed"
+
     def __init__(self, message: str, *, partial: Any = None) -> None:
         super().__init__(message)
         self.partial = partial
@@ -106,7 +108,9 @@ class ContextOverflow(GenerationError):
 class NoAcceptableCandidate(GenerationError):
     """Every attempt of a step was rejected. `.reasons` counts why, `.last` is the last candidate's notes."""
 
-    def __init__(self, message: str, *, reasons: dict[str, int], last: Any = None, partial: Any = None) -> None:
+    def __init__(
+        self, message: str, *, reasons: dict[str, int], last: Any = None, partial: Any = None
+    ) -> None:
         super().__init__(message, partial=partial)
         self.reasons, self.last = reasons, last
 
@@ -114,6 +118,10 @@ class NoAcceptableCandidate(GenerationError):
 class GenerationCancelled(MidiGPTError):
     """The job was cancelled. `.partial` is the score with the finished bars, `.gen_count` the tokens drawn."""
 
-    def __init__(self, message: str = "generation cancelled", *, partial: Any = None, gen_count: int = 0) -> None:
+    status = "cancelled"
+
+    def __init__(
+        self, message: str = "generation cancelled", *, partial: Any = None, gen_count: int = 0
+    ) -> None:
         super().__init__(message)
         self.partial, self.gen_count = partial, gen_count

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,43 +18,64 @@ from midigpt_nb.attributes.view import TrackView, starts_of
 _VOICES = Bins.whole(10, first=1, labels=tables.VOICE_LABELS)
 
 
-def counts_per_tick(start: np.ndarray, stop: np.ndarray, ticks: int) -> np.ndarray:
-    """``(ticks,)`` number of notes ``[start, stop)`` at every tick; where ``stop <= start`` there is none."""
-    heard = stop > start
-    if not heard.all():
-        start, stop = start[heard], stop[heard]
-    change = np.bincount(np.minimum(start, ticks), minlength=ticks + 1)
-    change -= np.bincount(np.minimum(stop, ticks), minlength=ticks + 1)
-    return np.cumsum(change[:ticks])
+@dataclass(frozen=True)
+class Stretches:
+    """Time cut into stretches in which the number of sounding notes does not change; arrays are ``(k,)``.
+
+    As many stretches as notes start, end or meet a bar line, however long the notes are.
+    """
+
+    ticks: np.ndarray  # length
+    voices: np.ndarray  # notes that sound
+    bar: np.ndarray  # which bar it is in
+
+    @classmethod
+    def between(cls, start: np.ndarray, stop: np.ndarray, cuts: np.ndarray) -> Stretches:
+        """Stretches of notes ``[start, stop)`` from ``cuts[0]`` to ``cuts[-1]``, bar ``i`` from ``cuts[i]``.
+
+        >>> s = Stretches.between(np.array([0, 2]), np.array([4, 6]), np.array([0, 8]))
+        >>> s.ticks.tolist(), s.voices.tolist()
+        ([2, 2, 2, 2], [1, 2, 1, 0])
+        """
+        heard = stop > start
+        start, stop = (np.clip(ends[heard], cuts[0], cuts[-1]) for ends in (start, stop))
+        edges = np.unique(np.concatenate([start, stop, cuts]))
+        change = np.bincount(np.searchsorted(edges, start), minlength=len(edges))
+        change -= np.bincount(np.searchsorted(edges, stop), minlength=len(edges))
+        bar = np.searchsorted(cuts, edges[:-1], side="right") - 1
+        return cls(np.diff(edges), np.cumsum(change)[:-1], bar)
+
+    def where(self, keep: np.ndarray) -> Stretches:
+        """Some of the stretches, by a mask or index."""
+        return Stretches(self.ticks[keep], self.voices[keep], self.bar[keep])
 
 
-def ringing(track: TrackView) -> np.ndarray:
-    """Sounding notes at every tick of the bars looked at, one bar after the other.
+def ringing(track: TrackView) -> Stretches:
+    """Sounding notes in the bars looked at.
 
     Notes count to their end over bar lines, into every bar that is looked at, but no longer than the token
     grid can hold; a drum hit sounds a sixteenth and ends with its bar.
     """
 
-    def measure() -> np.ndarray:
+    def measure() -> Stretches:
         ends = track.bar_starts_ticks
         if track.is_drum:
             hit = max(1, track.resolution // tables.DRUM_HITS_PER_QUARTER)
             stop = np.minimum(track.onset_ticks + hit, ends[track.bar + 1])
         else:
             stop = track.onset_ticks + np.minimum(track.duration_ticks, track.longest_ticks)
-        counts = counts_per_tick(track.onset_ticks, stop, int(ends[-1]))
-        return (
-            counts if track.looked_at.all() else counts[np.repeat(track.looked_at, track.bar_lengths_ticks)]
-        )
+        stretches = Stretches.between(track.onset_ticks, stop, ends)
+        return stretches.where(track.looked_at[stretches.bar])
 
     return track.once("ringing", measure)
 
 
-def _histogram(group: np.ndarray | None, counts: np.ndarray, groups: int) -> np.ndarray:
-    """``(groups, voices + 1)`` ticks with each number of voices; silence is left out."""
-    width = int(counts.max(initial=0)) + 1
-    cell = counts if group is None else group * width + counts
-    table = np.bincount(cell, minlength=groups * width).reshape(groups, width)
+def _histogram(stretches: Stretches, n_bars: int | None = None) -> np.ndarray:
+    """``(1 or n_bars, voices + 1)`` ticks with each number of voices; silence is left out."""
+    width, rows = int(stretches.voices.max(initial=0)) + 1, 1 if n_bars is None else n_bars
+    cell = stretches.voices if n_bars is None else stretches.bar * width + stretches.voices
+    ticks = np.bincount(cell, weights=stretches.ticks, minlength=rows * width).astype(np.int64)
+    table = ticks.reshape(rows, width)
     table[:, 0] = 0
     return table
 
@@ -67,24 +89,22 @@ def _track_histogram(track: TrackView) -> np.ndarray:
         start = starts[track.bar] + track.bar_onset_ticks
         stop = start + track.duration_ticks
         last = int(stop.max(initial=1)) - 1
-        return _histogram(None, counts_per_tick(start, np.minimum(stop, last), max(last, 0)), 1)
+        return _histogram(Stretches.between(start, stop, np.array([0, max(last, 0)])))
 
     return track.once("track voices", measure)
 
 
 def _ringing_histogram(track: TrackView) -> np.ndarray:
-    return track.once("ringing voices", lambda: _histogram(None, ringing(track), 1))
+    return track.once("ringing voices", lambda: _histogram(ringing(track)))
 
 
 def _bar_histogram(track: TrackView, lengths: np.ndarray, lost: int) -> np.ndarray:
     """Voices per bar, from the bar's own notes cut at its end; `lost` ticks at the end do not count."""
     starts = starts_of(lengths)
-    start = np.maximum(track.bar_onset_ticks, 0)
-    stop = np.minimum(track.bar_onset_ticks + track.duration_ticks, lengths[track.bar] - lost)
-    heard = stop > start
-    first = starts[track.bar[heard]]
-    counts = counts_per_tick(first + start[heard], first + stop[heard], int(starts[-1]))
-    return _histogram(np.repeat(np.arange(track.n_bars), lengths), counts, track.n_bars)
+    start = track.bar_onset_ticks.astype(np.int64)
+    stop = np.minimum(start + track.duration_ticks, lengths[track.bar] - lost)
+    first = starts[track.bar]
+    return _histogram(Stretches.between(first + start, first + stop, starts), track.n_bars)
 
 
 def _bar_voices(track: TrackView) -> np.ndarray:

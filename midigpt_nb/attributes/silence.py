@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from midigpt_nb.attributes.polyphony import counts_per_tick, ringing
+from midigpt_nb.attributes.polyphony import Stretches, ringing
 from midigpt_nb.attributes.registry import Bins, attribute
 from midigpt_nb.attributes.view import TrackView, starts_of
 
@@ -23,10 +23,10 @@ def reference_silence(track: TrackView) -> np.ndarray:
     length = lengths[track.bar]
     place = track.bar_onset_ticks - starts[track.bar]
     begin, end = np.clip(place, 0, length), np.clip(place + track.duration_ticks, 0, length)
-    heard = end > begin
-    first = starts[track.bar[heard]]
-    counts = counts_per_tick(first + begin[heard], first + end[heard], int(starts[-1]))
-    silent = np.bincount(np.repeat(np.arange(track.n_bars), lengths)[counts == 0], minlength=track.n_bars)
+    first = starts[track.bar]
+    all_of_them = Stretches.between(first + begin, first + end, starts)
+    quiet = all_of_them.where(all_of_them.voices == 0)
+    silent = np.bincount(quiet.bar, weights=quiet.ticks, minlength=track.n_bars)
     kept = track.looked_at & (lengths > 0)
     return silent[kept] / lengths[kept]
 
@@ -50,5 +50,6 @@ def silence_proportion(track: TrackView) -> float:
 
 @silence_proportion.formula("exact")
 def _(track: TrackView) -> float:
-    counts = ringing(track)
-    return float(np.count_nonzero(counts == 0) / len(counts)) if len(counts) else 0.0
+    heard = ringing(track)
+    total = int(heard.ticks.sum())
+    return float(heard.ticks[heard.voices == 0].sum() / total) if total else 0.0

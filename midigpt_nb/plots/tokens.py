@@ -75,7 +75,7 @@ def plot_tokens(
     colours, rows = theme_of(theme), tokenizer.explain(list(tokens))
     drums = {row.track for row in rows if row.type == "Track" and row.value == 1}
     chosen = rows[start : start + count]
-    labels = [_label(row, row.track in drums, tokenizer) for row in chosen]
+    labels = [_label(row, row.track in drums) for row in chosen]
     lines = _break_lines(chosen, labels, width - _LEFT - _RIGHT)
     top = 30.0 + (24.0 if title else 0.0)
     left_over = len(rows) - start - len(chosen)
@@ -123,7 +123,7 @@ def _kind(token_type: str) -> tuple[str, int]:
     return _ATTRIBUTE
 
 
-def _label(row: TokenRow, is_drum: bool, tokenizer: Tokenizer) -> str:
+def _label(row: TokenRow, is_drum: bool) -> str:
     """A word or two for the box."""
     if row.type in _WORDS:
         return _WORDS[row.type]
@@ -139,13 +139,7 @@ def _label(row: TokenRow, is_drum: bool, tokenizer: Tokenizer) -> str:
         return f"at {row.value}"
     if row.type == "VelocityLevel":
         return row.text.replace("velocity", "vel")
-    if row.text:
-        return row.text
-    for attribute in tokenizer.analyzer.attributes:
-        if attribute.token_type == row.type:
-            name = attribute.name.removeprefix("bar_").replace("_", " ")
-            return f"{name}: {attribute.describe(row.value)}"
-    return f"{row.type} {row.value}"
+    return row.text or f"{row.type} {row.value}"
 
 
 def _width(label: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,12 +41,12 @@ class SourceFile:
         if table.n_tracks != self.origin.n_tracks:
             return [""] * table.n_tracks
         chunks = [chunk for chunk, _, _ in self.file.track_sources]
-        chunk_names = self.file.chunk_names
+        chunk_names, sharing = self.file.chunk_names, Counter(chunks)
         names = []
         for (chunk, channel, program), name in zip(
             self.file.track_sources, (chunk_names[chunk].strip() for chunk in chunks), strict=True
         ):
-            shared = chunks.count(chunk) > 1
+            shared = sharing[chunk] > 1
             names.append(f"{name}: {program_name(program, drum=channel == 9)}" if name and shared else name)
         return names
 

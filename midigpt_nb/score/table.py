@@ -121,8 +121,7 @@ def table_from_tracks(tracks: Sequence[Track], resolution: int, tempo: int) -> _
         notes=np.concatenate(notes),
         bars=np.concatenate(bars),
         tracks=np.array(track_rows, np.int32).reshape(-1, 3),
-        resolution=resolution,
-        tempo=tempo,
+        **_checked_scalars(resolution, tempo),
         note_source=np.concatenate(sources),
     )
 
@@ -159,8 +158,13 @@ def _track_arrays(
     for bar in track._bars:
         flags = _FUTURE * bool(bar.future) + _UNFINISHED * bar._unfinished
         bar_rows.append((len(note_rows), bar.ts_numerator, bar.ts_denominator, flags))
-        note_rows.extend((n.onset_ticks, n.duration_ticks, n.pitch, n.velocity, n.delta) for n in bar.notes)
-        sources.extend(n._source for n in bar.notes)
+        try:
+            note_rows.extend(
+                (n.onset_ticks, n.duration_ticks, n.pitch, n.velocity, n.delta) for n in bar.notes
+            )
+            sources.extend(n._source for n in bar.notes)
+        except (AttributeError, TypeError) as error:
+            raise _first_bad_note(track._bars, index) from error
     notes = _int_rows(note_rows, 5)
     if notes is None or not _notes_fit(notes):
         raise _first_bad_note(track._bars, index)
@@ -174,9 +178,13 @@ def _int_rows(rows: Sequence[tuple[Any, ...]], columns: int) -> npt.NDArray[np.i
     """Rows as int32, or None when a value is not a whole number or does not fit."""
     if not rows:
         return np.zeros((0, columns), np.int32)
-    array = np.array(rows)
+    try:
+        array = np.array(rows)
+    except ValueError:  # a list among the numbers
+        return None
     if (
         array.dtype.kind not in "iub"
+        or array.ndim != 2
         or array.max() > np.iinfo(np.int32).max
         or array.min() < np.iinfo(np.int32).min
     ):
@@ -198,7 +206,7 @@ _NOTE_RANGES = {
     "velocity": (0, 127),
     "onset_ticks": (0, 2**31 - 1),
     "duration_ticks": (0, 2**31 - 1),
-    "delta": (-(2**31), 2**31 - 1),
+    "delta": (1 - 2**31, 2**31 - 1),
 }
 
 
@@ -206,7 +214,7 @@ def _first_bad_note(bars: Sequence[Bar], track: int) -> ScoreError:
     for bar, content in enumerate(bars):
         for number, note in enumerate(content.notes):
             for name, (low, high) in _NOTE_RANGES.items():
-                value = getattr(note, name)
+                value = getattr(note, name, note)  # what is no note is shown whole
                 if not _is_int(value, low, high):
                     return ScoreError(
                         f"tracks[{track}].bars[{bar}].notes[{number}].{name} is {value!r}; "
@@ -234,14 +242,20 @@ def _checked_program(track: Track, index: int) -> int:
     return int(track.instrument)
 
 
+def _checked_scalars(resolution: int, tempo: int) -> dict[str, int]:
+    for name, value, low in (("resolution", resolution, 1), ("tempo", tempo, 0)):
+        if not _is_int(value, low, 2**31 - 1):
+            raise ScoreError(f"{name} is {value!r}; allowed: a whole number {low}..{2**31 - 1}")
+    return {"resolution": int(resolution), "tempo": int(tempo)}
+
+
 def relabelled(table: _core.ScoreTable, resolution: int, tempo: int) -> _core.ScoreTable:
     """The same rows under another resolution and tempo."""
     return _core.ScoreTable(
         notes=table.notes,
         bars=table.bars,
         tracks=table.tracks,
-        resolution=resolution,
-        tempo=tempo,
+        **_checked_scalars(resolution, tempo),
         note_source=table.note_source,
     )
 

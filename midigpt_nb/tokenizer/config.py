@@ -14,11 +14,13 @@ from difflib import get_close_matches
 from typing import Any
 
 from midigpt_nb import _core
-from midigpt_nb.errors import EncoderConfigError
+from midigpt_nb.errors import EncoderConfigError, VocabularyError
 
 __all__ = ["EncoderConfig"]
 
 FORMULAS = ("compatible", "exact")
+
+_MOST = 2**31 - 1  # what the core's integers hold; its own limits are tighter and named there
 
 _warned: set[str] = set()  # unknown keys that have had their one warning
 
@@ -47,7 +49,7 @@ class EncoderConfig(_core.EncoderConfig):
         """Read the JSON text of a configuration. Raises EncoderConfigError naming the key that is wrong."""
         try:
             data = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # bad syntax, encoding or number; nested too deep
             raise EncoderConfigError(f"the encoder configuration is not JSON: {error}") from error
         return cls.from_dict(data)
 
@@ -136,7 +138,9 @@ def _wrong(key: str, value: Any, expected: str) -> EncoderConfigError:
 
 
 def _int(key: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -_MOST <= value <= _MOST:
+        raise _wrong(key, value, f"a whole number from {-_MOST} to {_MOST}")
+    if value != int(value):
         raise _wrong(key, value, "a whole number")
     return int(value)
 
@@ -170,7 +174,7 @@ def _groups(key: str, value: Any) -> list[list[int]]:
 
 def _signature(key: str, value: Any) -> tuple[int, int]:
     parts = value.split("/") if isinstance(value, str) else []
-    if len(parts) != 2 or not all(part.strip().isdigit() for part in parts):
+    if len(parts) != 2 or not all(part.strip().isdecimal() and len(part) < 10 for part in parts):
         raise _wrong(key, value, 'a time signature such as "6/8"')
     return int(parts[0]), int(parts[1])
 
@@ -193,6 +197,10 @@ def _domains(key: str, value: Any) -> list[dict[str, Any]]:
     for i, row in enumerate(_list(key, value)):
         if not isinstance(row, Mapping) or not isinstance(row.get("type"), str) or "domain_size" not in row:
             raise _wrong(f"{key}[{i}]", row, '{"type": name, "domain_size": number}')
+        try:
+            _core.parse_token_type(row["type"])
+        except VocabularyError as error:
+            raise EncoderConfigError(f"{key}[{i}].type: {error}") from error
         rows.append({"type": row["type"], "domain_size": _int(f"{key}[{i}].domain_size", row["domain_size"])})
     return rows
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from midigpt_nb import _core
-from midigpt_nb.attributes import AttributeAnalyzer
+from midigpt_nb.attributes import Attribute, AttributeAnalyzer
 from midigpt_nb.score.model import Score
 from midigpt_nb.tokenizer.config import EncoderConfig
 from midigpt_nb.tokenizer.explain import TokenRow, explain
@@ -42,12 +42,15 @@ class Tokenizer:
         """
         self.config = config.copy() if isinstance(config, EncoderConfig) else EncoderConfig.from_dict(config)
         self.analyzer = analyzer if analyzer is not None else AttributeAnalyzer.from_config(self.config)
-        of_tracks = [(row.level, row.token_type) for row in self.analyzer.attributes if row.level == "track"]
-        slots = [*optional_slots, *of_tracks]
+        slots = [*optional_slots, *_wanted_slots(self.analyzer)]
         self.vocab = _core.Vocabulary(self.config, self.analyzer.token_domain_specs(), slots)
         self._columns = {
             level: _columns(self.analyzer, level, slots)
             for level, slots in (("track", self.vocab.track_slots), ("bar", self.vocab.bar_slots))
+        }
+        self._keys = {
+            level: _keys(self.analyzer, level, self._columns[level], keys)
+            for level, keys in (("track", self.vocab.track_slot_keys), ("bar", self.vocab.bar_slot_keys))
         }
 
     def __repr__(self) -> str:
@@ -59,8 +62,9 @@ class Tokenizer:
         """The tokens of the bars as they are given.
 
         With `compute_attributes` values measured on the grid replace those stored in ``track.attributes``;
-        without it only the stored ones are written. Raises VocabularyError when the model lacks a time
-        signature or bar count.
+        without it only the stored ones are written. Values beyond a domain become its first or last. Raises
+        VocabularyError when the model lacks a time signature or bar count, TypeError for a stored value that
+        is not a whole number.
         """
         table = self.grid(score.table)
         track_values, bar_values = self._stored(score)
@@ -107,12 +111,13 @@ class Tokenizer:
         for index, track in enumerate(score.tracks):
             if not track.attributes:
                 continue
-            for column, key in enumerate(self.vocab.track_slot_keys):
-                track_values[index, column] = track.attributes.get(key, -1)
+            for column, key in enumerate(self._keys["track"]):
+                track_values[index, column] = _stored_value(track.attributes, key, index)
             first, last = table.bar_rows(index)
-            for column, key in enumerate(self.vocab.bar_slot_keys):
+            for column, key in enumerate(self._keys["bar"]):
                 for bar in range(last - first):
-                    bar_values[first + bar, column] = track.attributes.get(f"bar_{key}_{bar}", -1)
+                    value = _stored_value(track.attributes, f"bar_{key}_{bar}", index)
+                    bar_values[first + bar, column] = value
         return track_values, bar_values
 
     def decode(self, ids: Sequence[int] | npt.NDArray[np.int32], resample: bool = True) -> Score:
@@ -121,21 +126,58 @@ class Tokenizer:
         Attribute tokens come back in ``track.attributes``. With `resample` the score has the configuration's
         `decode_resolution`, else the grid's. Raises VocabularyError for an id outside the vocabulary.
         """
-        table, track_values, bar_values = _core.decode(self.vocab, np.asarray(ids, np.int32), resample)
+        table, track_values, bar_values = _core.decode(self.vocab, ids, resample)
         score = Score.from_table(table)
         if not ((track_values >= 0).any() or (bar_values >= 0).any()):
             return score
         for index, track in enumerate(score.tracks):
-            track.attributes.update(_present(self.vocab.track_slot_keys, track_values[index]))
+            track.attributes.update(_present(self._keys["track"], track_values[index]))
             first, last = table.bar_rows(index)
             for bar in range(last - first):
-                keys = [f"bar_{key}_{bar}" for key in self.vocab.bar_slot_keys]
+                keys = [f"bar_{key}_{bar}" for key in self._keys["bar"]]
                 track.attributes.update(_present(keys, bar_values[first + bar]))
         return score
 
     def explain(self, ids: Sequence[int]) -> list[TokenRow]:
         """One readable row per token: where it stands and what it says."""
-        return explain(self.vocab, ids)
+        attributes: dict[tuple[str, str], Attribute] = {
+            (row.level, _core.parse_token_type(row.token_type).name): row for row in self.analyzer.attributes
+        }
+        return explain(self.vocab, ids, attributes, self.config.pitch_range[0])
+
+
+def _wanted_slots(analyzer: AttributeAnalyzer) -> list[tuple[str, str]]:
+    """(level, token type) of the attributes that are written.
+
+    Bar-level types of the slot table keep its default: published encoders never wrote one of them.
+    """
+    in_table = {(level, token_type) for level, token_type, _key, _default in _core.attribute_slots()}
+    rows = [row for row in analyzer.attributes if row.emitted]
+    places = [(row.level, _core.parse_token_type(row.token_type).name) for row in rows]
+    return [place for place in places if place[0] == "track" or place not in in_table]
+
+
+def _keys(
+    analyzer: AttributeAnalyzer, level: str, columns: Mapping[str, int], table_keys: Sequence[str]
+) -> list[str]:
+    """Under which key a score stores each slot: the slot table's, else the attribute's own."""
+    in_table = {key for row_level, _type, key, _default in _core.attribute_slots() if row_level == level}
+    keys = list(table_keys)
+    for name, column in columns.items():
+        row = analyzer.get(name)
+        if row is not None and keys[column] not in in_table:
+            keys[column] = name if level == "track" else row.token_type
+    return keys
+
+
+def _stored_value(attributes: Mapping[str, Any], key: str, track: int) -> int:
+    """The value under a key, within what the arrays of the core hold; -1 where there is none."""
+    if key not in attributes:
+        return -1
+    value = attributes[key]
+    if not isinstance(value, (int, np.integer)):
+        raise TypeError(f"tracks[{track}].attributes[{key!r}] is {value!r}; it must be a whole number")
+    return min(max(int(value), 0), 2**15 - 1)
 
 
 def _columns(analyzer: AttributeAnalyzer, level: str, slots: Sequence[str]) -> dict[str, int]:

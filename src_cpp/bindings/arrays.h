@@ -4,6 +4,7 @@
 #include <pybind11/numpy.h>
 
 #include <cstring>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,42 @@ namespace midigpt::bindings {
 
 namespace py = pybind11;
 
-using IntArray = py::array_t<std::int32_t, py::array::c_style | py::array::forcecast>;
+// Whole numbers from Python as a C-contiguous array of Int: an array of any integer type, or nested sequences of ints. Throws Error,
+// naming the argument, for other kinds of values and for a number that Int cannot hold; nothing is rounded or wrapped.
+template <class Int, class Error>
+py::array_t<Int, py::array::c_style> whole_numbers(const py::handle& values, const char* name) {
+  const py::array given = py::array::ensure(values);
+  if (!given) {
+    PyErr_Clear();
+    throw Error(std::string(name) + " must be an array of whole numbers");
+  }
+  const char kind = given.dtype().kind();
+  if (given.size() > 0 && kind != 'i' && kind != 'u' && kind != 'b') {
+    throw Error(std::string(name) + " must hold whole numbers, not values of the type " + py::str(given.dtype()).template cast<std::string>());
+  }
+  if (given.size() > 0 && (given.itemsize() > static_cast<py::ssize_t>(sizeof(Int)) || kind == 'u')) {
+    const auto check = [&](const py::object& number) {
+      const py::int_ exact(number);
+      if (exact < py::int_(std::numeric_limits<Int>::min()) || exact > py::int_(std::numeric_limits<Int>::max())) {
+        throw Error(std::string(name) + " holds " + py::str(exact).template cast<std::string>() + "; allowed: " +
+                    std::to_string(std::numeric_limits<Int>::min()) + ".." + std::to_string(std::numeric_limits<Int>::max()));
+      }
+    };
+    check(given.attr("min")());
+    check(given.attr("max")());
+  }
+  return py::array_t<Int, py::array::c_style | py::array::forcecast>::ensure(given);
+}
+
+using IntArray = py::array_t<std::int32_t, py::array::c_style>;
+using TokenArray = IntArray;
+
+// A flat list of token ids.
+inline TokenArray token_ids(const py::handle& values, const char* name) {
+  TokenArray ids = whole_numbers<std::int32_t, VocabularyError>(values, name);
+  if (ids.ndim() != 1) throw VocabularyError(std::string(name) + " must be a flat list of token ids, not an array of " + std::to_string(ids.ndim()) + " dimensions");
+  return ids;
+}
 
 // (n, columns) view of a vector of plain int32 structs, or (n,) of a vector of int32.
 template <class Row>
@@ -30,7 +66,8 @@ py::array int_view(const std::vector<Row>& rows, const py::object& owner) {
 
 // The reverse, by copy. `name` is the argument's name for the message.
 template <class Row>
-std::vector<Row> rows_from(const IntArray& array, const char* name) {
+std::vector<Row> rows_from(const py::handle& values, const char* name) {
+  const IntArray array = whole_numbers<std::int32_t, ScoreError>(values, name);
   constexpr auto columns = static_cast<py::ssize_t>(sizeof(Row) / sizeof(std::int32_t));
   std::vector<Row> rows;
   if (array.size() == 0) return rows;

@@ -2,9 +2,8 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
-#include <memory>
-#include <optional>
 
+#include "bindings/arrays.h"
 #include "bindings/bind.h"
 #include "codec/decoder.h"
 #include "codec/encoder.h"
@@ -21,8 +20,7 @@ using midigpt::ScoreTable;
 using midigpt::Vocabulary;
 
 using Pairs = std::vector<std::pair<int, int>>;
-using TokenArray = py::array_t<std::int32_t, py::array::c_style | py::array::forcecast>;
-using AttributeArray = py::array_t<std::int16_t, py::array::c_style | py::array::forcecast>;
+using AttributeArray = py::array_t<std::int16_t, py::array::c_style>;
 
 std::vector<BarAddress> addresses(const Pairs& pairs) {
   std::vector<BarAddress> out;
@@ -36,10 +34,16 @@ Pairs pairs(const std::vector<BarAddress>& addresses) {
   return out;
 }
 
-midigpt::AttributeColumns columns(const std::optional<AttributeArray>& array) {
-  if (!array) return {};
-  if (array->ndim() != 2) throw py::value_error("attribute arrays have two dimensions: rows and slots");
-  return {{array->data(), static_cast<std::size_t>(array->size())}, static_cast<std::size_t>(array->shape(1))};
+// Rows of attribute values; empty for None. The array must outlive the columns made of it.
+AttributeArray attribute_rows(const py::object& values, const char* name) {
+  if (values.is_none()) return AttributeArray(std::vector<py::ssize_t>{0, 0}, nullptr);
+  AttributeArray rows = midigpt::bindings::whole_numbers<std::int16_t, midigpt::VocabularyError>(values, name);
+  if (rows.ndim() != 2) throw midigpt::VocabularyError(std::string(name) + " has two dimensions, rows and slots; given " + std::to_string(rows.ndim()));
+  return rows;
+}
+
+midigpt::AttributeColumns columns(const AttributeArray& rows) {
+  return {{rows.data(), static_cast<std::size_t>(rows.size())}, static_cast<std::size_t>(rows.shape(1))};
 }
 
 template <typename T>
@@ -53,10 +57,12 @@ py::array_t<std::int16_t> rows_of(const std::vector<std::int16_t>& data, std::si
   return out;
 }
 
-py::tuple encode(const Vocabulary& vocabulary, const ScoreTable& table, const std::optional<AttributeArray>& track_attributes,
-                 const std::optional<AttributeArray>& bar_attributes, const EncodeOptions& options) {
-  const auto track_columns = columns(track_attributes);
-  const auto bar_columns = columns(bar_attributes);
+py::tuple encode(const Vocabulary& vocabulary, const ScoreTable& table, const py::object& track_attributes,
+                 const py::object& bar_attributes, const EncodeOptions& options) {
+  const AttributeArray track_rows = attribute_rows(track_attributes, "track_attributes");
+  const AttributeArray bar_rows = attribute_rows(bar_attributes, "bar_attributes");
+  const auto track_columns = columns(track_rows);
+  const auto bar_columns = columns(bar_rows);
   midigpt::Encoding encoding;
   {
     py::gil_scoped_release release;
@@ -71,8 +77,9 @@ py::tuple encode(const Vocabulary& vocabulary, const ScoreTable& table, const st
   return py::make_tuple(array_of(encoding.tokens), spans, encoding.saturated);
 }
 
-py::tuple decode(const Vocabulary& vocabulary, const TokenArray& tokens, bool resample) {
-  const std::span<const std::int32_t> ids(tokens.data(), static_cast<std::size_t>(tokens.size()));
+py::tuple decode(const Vocabulary& vocabulary, const py::object& tokens, bool resample) {
+  const midigpt::bindings::TokenArray rows = midigpt::bindings::token_ids(tokens, "tokens");
+  const std::span<const std::int32_t> ids(rows.data(), static_cast<std::size_t>(rows.size()));
   midigpt::Decoding decoding;
   {
     py::gil_scoped_release release;

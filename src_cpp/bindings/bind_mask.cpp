@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 
+#include "bindings/arrays.h"
 #include "bindings/bind.h"
 #include "mask/matcher.h"
 
@@ -17,7 +18,7 @@ using midigpt::Pin;
 using midigpt::Vocabulary;
 
 using NamedValues = std::map<std::string, int>;
-using TokenArray = py::array_t<std::int32_t, py::array::c_style | py::array::forcecast>;
+using midigpt::bindings::TokenArray;
 
 std::vector<Pin> pins(const NamedValues& named) {
   std::vector<Pin> out;
@@ -140,9 +141,10 @@ void bind_mask(py::module_& m) {
   bind_grammar_table(m);
   bind_options(m);
   py::class_<Matcher>(m, "Matcher", "Which tokens may come next. One per row of a generation.")
-      .def_static("for_prompt", [](std::shared_ptr<Vocabulary> vocabulary, const TokenArray& prompt, const MatcherOptions& options) {
+      .def_static("for_prompt", [](std::shared_ptr<Vocabulary> vocabulary, const py::object& tokens, const MatcherOptions& options) {
+        const TokenArray prompt = midigpt::bindings::token_ids(tokens, "prompt");
         return Matcher(std::move(vocabulary), {prompt.data(), static_cast<std::size_t>(prompt.size())}, options);
-      }, py::arg("vocab"), py::arg("prompt"), py::arg("options") = MatcherOptions{})
+      }, py::arg("vocab").none(false), py::arg("prompt"), py::arg("options") = MatcherOptions{})
       .def("accept", &Matcher::accept, py::arg("token"))
       .def("fill_mask", &fill_mask, py::arg("row").noconvert(), "Write 1 for each legal token, else 0, in place.")
       .def("forced", &Matcher::forced, "The only legal token, or -1.")

@@ -1,8 +1,6 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
-#include <optional>
-
 #include "bindings/arrays.h"
 #include "bindings/bind.h"
 #include "midi/midi_file.h"
@@ -15,7 +13,6 @@
 
 namespace py = pybind11;
 using midigpt::bindings::int_view;
-using midigpt::bindings::IntArray;
 using midigpt::bindings::rows_from;
 
 namespace {
@@ -24,15 +21,15 @@ using midigpt::Cell;
 using midigpt::Metre;
 using midigpt::ScoreTable;
 
-ScoreTable table_from_arrays(const IntArray& notes, const IntArray& bars, const IntArray& tracks, std::int32_t resolution, std::int32_t tempo,
-                             const std::optional<IntArray>& note_source) {
+ScoreTable table_from_arrays(const py::object& notes, const py::object& bars, const py::object& tracks, std::int32_t resolution,
+                             std::int32_t tempo, const py::object& note_source) {
   ScoreTable table;
   table.notes = rows_from<midigpt::Note>(notes, "notes");
   table.bars = rows_from<midigpt::Bar>(bars, "bars");
   table.tracks = rows_from<midigpt::Track>(tracks, "tracks");
   table.resolution = resolution;
   table.tempo = tempo;
-  table.note_source = note_source ? rows_from<std::int32_t>(*note_source, "note_source") : std::vector<std::int32_t>(table.notes.size(), -1);
+  table.note_source = note_source.is_none() ? std::vector<std::int32_t>(table.notes.size(), -1) : rows_from<std::int32_t>(note_source, "note_source");
   table.validate();
   return table;
 }
@@ -45,11 +42,11 @@ std::pair<std::size_t, std::size_t> bar_rows(const ScoreTable& table, std::int32
   return {static_cast<std::size_t>(table.tracks[index].first_bar), table.bars_end(index)};
 }
 
-ScoreTable replaced(const ScoreTable& table, const std::vector<std::pair<std::int32_t, std::int32_t>>& cells, const std::vector<IntArray>& notes) {
+ScoreTable replaced(const ScoreTable& table, const std::vector<std::pair<std::int32_t, std::int32_t>>& cells, const std::vector<py::object>& notes) {
   std::vector<Cell> places;
   for (const auto& [track, bar] : cells) places.push_back({track, bar});
   std::vector<std::vector<midigpt::Note>> fresh;
-  for (const IntArray& rows : notes) fresh.push_back(rows_from<midigpt::Note>(rows, "notes"));
+  for (const py::object& rows : notes) fresh.push_back(rows_from<midigpt::Note>(rows, "notes"));
   return midigpt::replaced(table, places, fresh);
 }
 
@@ -65,8 +62,7 @@ py::tuple table_state(const py::object& self) {
 }
 
 ScoreTable table_from_state(const py::tuple& state) {
-  return table_from_arrays(state[0].cast<IntArray>(), state[1].cast<IntArray>(), state[2].cast<IntArray>(), state[3].cast<std::int32_t>(),
-                           state[4].cast<std::int32_t>(), state[5].cast<IntArray>());
+  return table_from_arrays(state[0], state[1], state[2], state[3].cast<std::int32_t>(), state[4].cast<std::int32_t>(), state[5]);
 }
 
 void bind_table(py::module_& m) {
@@ -214,7 +210,11 @@ void bind_midi(py::module_& m) {
 }  // namespace
 
 void bind_score(py::module_& m) {
-  m.def("bar_ticks", &midigpt::bar_ticks, py::arg("numerator"), py::arg("denominator"), py::arg("resolution"), "length of a bar in ticks");
+  m.def("bar_ticks", [](std::int32_t numerator, std::int32_t denominator, std::int32_t resolution) {
+          midigpt::require_metre(numerator, denominator, "time signature");
+          midigpt::require_resolution(resolution);
+          return midigpt::bar_ticks(numerator, denominator, resolution);
+        }, py::arg("numerator"), py::arg("denominator"), py::arg("resolution"), "length of a bar in ticks");
   bind_table(m);
   bind_midi(m);
 }

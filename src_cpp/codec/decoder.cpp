@@ -116,7 +116,9 @@ class Decoder {
     delta_ = 0;
     delta_sign_ = -1;
   }
-  void delta(int value, const Token&) { delta_ += delta_sign_ * value; }
+  void delta(int value, const Token&) {
+    delta_ = static_cast<int>(std::clamp<std::int64_t>(std::int64_t{delta_} + delta_sign_ * value, -INT32_MAX, INT32_MAX));
+  }
   void note_onset(int value, const Token&) {
     if (in_bar_ && is_drum()) add_note(value, 1);
   }

@@ -187,7 +187,7 @@ class Encoder {
   }
 
   void put(TokenType type, int value) { out_.tokens.push_back(vocabulary_.encode(type, value)); }
-  void put_clamped(TokenType type, int value) { put(type, std::clamp(value, 0, vocabulary_.domain_size(type) - 1)); }
+  void put_clamped(TokenType type, int value) { put(type, std::max(0, std::min(value, vocabulary_.domain_size(type) - 1))); }
   void saturate(TokenType type, int value) {
     const int last = vocabulary_.domain_size(type) - 1;
     if (value < 0 || value > last) ++out_.saturated;

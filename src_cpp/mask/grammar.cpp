@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "error.h"
 #include "score/meter.h"
 
 namespace midigpt {
@@ -47,10 +48,20 @@ void Grammar::add_slots(GrammarState state, Level level, GrammarState next) {
   for (const AttributeSlot& row : attribute_slot_table()) {
     if (row.level == level) add_row(state, row.type, Guard::slot, next, vocabulary_->slot(level, row.type));
   }
+  const auto& slots = vocabulary_->slots(level);
+  for (std::size_t slot = 0; slot < slots.size(); ++slot) {
+    if (find_row(state, slots[slot].type) == nullptr) add_row(state, slots[slot].type, Guard::slot, next, static_cast<int>(slot));
+  }
 }
 
 void Grammar::add_pass(GrammarState state, TokenType type, GrammarState next) {
   if (!vocabulary_->has(type)) arrives_[index(state)] = next;
+}
+
+const Grammar::Row* Grammar::find_row(GrammarState state, TokenType type) const {
+  const auto& rows = rows_[index(state)];
+  const auto found = std::ranges::find(rows, type, &Row::type);
+  return found == rows.end() ? nullptr : &*found;
 }
 
 const Grammar::Row* Grammar::find(const Place& place, TokenType type) const {
@@ -94,6 +105,10 @@ void Grammar::count(Place& place, const Token& token, const Row& row, std::span<
     begin_bar();
     ++place.bar;
     place.bar_start += place.bar_ticks;
+    if (place.bar_start > kLongestTrack) {
+      throw VocabularyError("bar " + std::to_string(place.bar) + " of track " + std::to_string(place.track) + " starts at tick " +
+                            std::to_string(place.bar_start) + "; a track may last " + std::to_string(kLongestTrack) + " ticks");
+    }
     place.bar_ticks = 4 * vocabulary_->config().resolution;
   } else if (token.type == TokenType::TimeSig) {
     place.bar_ticks = ticks_of(token.value);

@@ -48,6 +48,9 @@ struct Place {
   int next_slot = 0;   // attribute slots before this one are past
 };
 
+// Ticks of the longest track that a sequence may have: days of music, and far below what an int holds.
+inline constexpr int kLongestTrack = 1 << 24;
+
 // A bar that waits to be filled in.
 struct FillBlock {
   int track = 0;
@@ -71,6 +74,7 @@ class Grammar {
   [[nodiscard]] const Vocabulary& vocabulary() const { return *vocabulary_; }
 
   // Moves past a token, guards aside. False, and unmoved, when no row allows its type here, or no block waits for a FillInStart.
+  // Throws VocabularyError for a track longer than kLongestTrack.
   [[nodiscard]] bool follow(Place& place, const Token& token, std::span<const FillBlock> blocks) const;
 
   // The tokens that may be generated at `place`, before any constraint.
@@ -101,6 +105,7 @@ class Grammar {
   void add_row(GrammarState state, TokenType type, Guard guard, GrammarState next, int slot = -1);
   void add_slots(GrammarState state, Level level, GrammarState next);
   void add_pass(GrammarState state, TokenType type, GrammarState next);
+  [[nodiscard]] const Row* find_row(GrammarState state, TokenType type) const;
   [[nodiscard]] const Row* find(const Place& place, TokenType type) const;
   void count(Place& place, const Token& token, const Row& row, std::span<const FillBlock> blocks) const;
   [[nodiscard]] int ticks_of(int time_signature_value) const;

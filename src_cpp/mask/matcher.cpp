@@ -46,7 +46,7 @@ std::vector<int> bar_metres(const Prompt& prompt, const MatcherOptions& options,
     for (const PromptBar& bar : std::span(track.bars).first(static_cast<std::size_t>(n_bars))) values.push_back(bar.time_signature);
     return values;
   }
-  return std::vector<int>(static_cast<std::size_t>(n_bars), -1);
+  return {};
 }
 
 void check_exclusions(const MatcherOptions& options) {

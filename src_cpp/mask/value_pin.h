@@ -40,7 +40,7 @@ class AttributePins final : public Constraint {
 // The time signature of each bar.
 class MeterPins final : public Constraint {
  public:
-  // One TimeSig value per bar of the track; -1 = free.
+  // One TimeSig value per bar of the track; -1 = free, as are bars past the end of the list.
   explicit MeterPins(std::vector<int> values) : values_(std::move(values)) {}
   [[nodiscard]] std::string_view name() const override { return "time signature of the bar"; }
   [[nodiscard]] std::unique_ptr<Constraint> clone() const override { return std::make_unique<MeterPins>(*this); }

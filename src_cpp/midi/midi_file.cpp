@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kHeaderSize = 14;
 constexpr std::size_t kChunkHeaderSize = 8;
+constexpr std::size_t kMaxFileSize = std::size_t{1} << 30;  // events take two bytes at least, so that their numbers fit 32 bits
 constexpr int kMaxNumberBytes = 4;  // of a variable-length number
 
 [[noreturn]] void fail(std::size_t at, const std::string& what) { throw ScoreError("MIDI byte " + std::to_string(at) + ": " + what); }
@@ -106,7 +107,7 @@ class TrackParser {
 void parse_header(MidiFile& file) {
   const std::span<const std::uint8_t> bytes(file.bytes);
   if (bytes.size() < kHeaderSize) fail(0, "the file has " + std::to_string(bytes.size()) + " bytes; a MIDI file has at least 14");
-  if (bytes.size() > UINT32_MAX) fail(0, "the file is larger than 4 GiB");
+  if (bytes.size() > kMaxFileSize) fail(0, "the file is larger than 1 GiB");
   if (!starts_with(bytes, 0, "MThd")) fail(0, "not a MIDI file: it does not start with 'MThd'");
   if (big_endian_32(bytes, 4) != 6) fail(4, "the header's length is " + std::to_string(big_endian_32(bytes, 4)) + ", not 6");
   file.format = big_endian_16(bytes, 8);

@@ -10,12 +10,15 @@
 namespace midigpt {
 namespace {
 
+constexpr int kMostBars = 1 << 24;
+
 void require(bool holds, const std::string& message) {
   if (!holds) throw ScoreError(message);
 }
 
 void check(int n_bars, const std::vector<PlanTarget>& targets, const PlanOptions& o) {
   const std::string width = std::to_string(o.model_dim);
+  require(n_bars <= kMostBars, "the piece has " + std::to_string(n_bars) + " bars; at most " + std::to_string(kMostBars) + " can be planned");
   require(o.model_dim >= 1, "model_dim is " + width + "; a window has at least 1 bar");
   require(n_bars >= o.model_dim, "the piece has " + std::to_string(n_bars) + " bars, fewer than the window's " + width);
   require(0 <= o.bars_per_step && o.bars_per_step <= o.model_dim,

@@ -284,7 +284,7 @@ std::size_t bar_at(const std::vector<FileBar>& bars, std::int64_t tick) {
 }
 
 MidiReading read_score(const MidiFile& file, std::int32_t resolution) {
-  if (resolution < 1) throw ScoreError("resolution " + std::to_string(resolution) + " is not a number of ticks per quarter note");
+  require_resolution(resolution);
   MidiReading reading;
   reading.partner.assign(file.events.size(), -1);
   std::vector<RawTrack> raw_tracks;

@@ -1,15 +1,17 @@
 #include "score/note_matching.h"
 
 #include <algorithm>
+#include <array>
+#include <map>
 
 #include "score/table_edit.h"
 
 namespace midigpt {
 namespace {
 
-bool same_values(const Note& a, const Note& b) {
-  return a.onset_ticks == b.onset_ticks && a.duration_ticks == b.duration_ticks && a.pitch == b.pitch && a.velocity == b.velocity && a.delta == b.delta;
-}
+using Values = std::array<std::int32_t, 5>;
+
+Values values(const Note& note) { return {note.onset_ticks, note.duration_ticks, note.pitch, note.velocity, note.delta}; }
 
 // Origin note row of each source event; -1 where an event is no visible note.
 std::vector<std::int32_t> rows_by_source(const ScoreTable& origin) {
@@ -65,17 +67,15 @@ class Matcher {
     }
     std::vector<bool> taken(origin_.tracks.size(), false);
     for (std::size_t track = 0; track < table_.tracks.size(); ++track) {
-      std::vector<std::size_t> votes(origin_.tracks.size(), 0);
+      std::map<std::size_t, std::size_t> votes;  // by origin track
       const auto [first, last] = track_note_rows(table_, track);
       for (std::size_t note = first; note < last; ++note) {
         if (const std::int32_t row = origin_row(note); row >= 0) ++votes[static_cast<std::size_t>(track_of_note[static_cast<std::size_t>(row)])];
       }
-      for (std::size_t i = 0; i < votes.size(); ++i) {
-        if (taken[i] || !same_kind(track, i)) votes[i] = 0;
-      }
-      const auto best = std::ranges::max_element(votes);
-      if (best == votes.end() || *best == 0) continue;
-      const auto chosen = static_cast<std::size_t>(best - votes.begin());
+      std::erase_if(votes, [&](const auto& vote) { return taken[vote.first] || !same_kind(track, vote.first); });
+      const auto best = std::ranges::max_element(votes, {}, &std::pair<const std::size_t, std::size_t>::second);
+      if (best == votes.end()) continue;
+      const std::size_t chosen = best->first;
       result_.origin_track[track] = static_cast<std::int32_t>(chosen);
       taken[chosen] = true;
     }
@@ -103,18 +103,21 @@ class Matcher {
       const std::int32_t row = origin_row(note);
       if (row < 0) continue;
       const auto old = static_cast<std::size_t>(row);
-      if (old >= theirs.first && old < theirs.second && !result_.is_kept[old] && same_values(table_.notes[note], origin_.notes[old])) keep(note, old);
+      if (old >= theirs.first && old < theirs.second && !result_.is_kept[old] && values(table_.notes[note]) == values(origin_.notes[old])) keep(note, old);
     }
   }
 
   void match_by_value(const Rows& mine, const Rows& theirs) {
-    for (std::size_t note = mine.first; note < mine.second; ++note) {
+    std::multimap<Values, std::size_t> free;  // equal notes stay in order
+    for (std::size_t old = theirs.first; old < theirs.second; ++old) {
+      if (!result_.is_kept[old]) free.emplace(values(origin_.notes[old]), old);
+    }
+    for (std::size_t note = mine.first; note < mine.second && !free.empty(); ++note) {
       if (!result_.is_new[note]) continue;
-      for (std::size_t old = theirs.first; old < theirs.second; ++old) {
-        if (result_.is_kept[old] || !same_values(table_.notes[note], origin_.notes[old])) continue;
-        keep(note, old);
-        break;
-      }
+      const auto found = free.lower_bound(values(table_.notes[note]));
+      if (found == free.end() || found->first != values(table_.notes[note])) continue;
+      keep(note, found->second);
+      free.erase(found);
     }
   }
 

@@ -136,9 +136,8 @@ class Rewriter {
 
  private:
   void remove(std::size_t origin_note) {
-    const std::int32_t source = origin_.note_source[origin_note];
-    if (source < 0 || static_cast<std::size_t>(source) >= file_.events.size()) return;
-    const auto event = static_cast<std::uint32_t>(source);
+    if (origin_.note_source[origin_note] < 0) return;
+    const auto event = static_cast<std::uint32_t>(origin_.note_source[origin_note]);
     edits_[file_.events[event].chunk].remove_note(event);
   }
 
@@ -321,6 +320,18 @@ class Rewriter {
   std::size_t notes_left_out_ = 0;
 };
 
+// Every note of the origin names a note-on of the file.
+void require_origin(const MidiFile& file, const MidiReading& reading, const ScoreTable& origin) {
+  const auto is_note = [&](std::int32_t source) {
+    return source < 0 || (static_cast<std::size_t>(source) < file.events.size() && starts_note(file, file.events[static_cast<std::size_t>(source)]));
+  };
+  const auto stranger = std::ranges::find_if_not(origin.note_source, is_note);
+  if (origin.tracks.size() != reading.tracks.size() || stranger != origin.note_source.end()) {
+    throw ScoreError("origin is not the table that was read from this file" +
+                     (stranger == origin.note_source.end() ? std::string() : ": event " + std::to_string(*stranger) + " is no note-on"));
+  }
+}
+
 }  // namespace
 
 bool bars_match(const MidiReading& reading, const ScoreTable& table) {
@@ -336,7 +347,7 @@ bool bars_match(const MidiReading& reading, const ScoreTable& table) {
 
 RewrittenMidi rewrite_midi(const MidiFile& file, const MidiReading& reading, const ScoreTable& origin, const ScoreTable& table,
                            const std::vector<std::string>& names) {
-  if (origin.tracks.size() != reading.tracks.size()) throw ScoreError("origin is not the table that was read from this file");
+  require_origin(file, reading, origin);
   if (origin.resolution != table.resolution) {
     throw ScoreError("the table has " + std::to_string(table.resolution) + " ticks per quarter note, its origin " + std::to_string(origin.resolution));
   }

@@ -11,10 +11,14 @@ namespace {
 
 std::string row(const char* array, std::size_t index) { return std::string(array) + " row " + std::to_string(index); }
 
-void require_range(std::int32_t value, std::int32_t low, std::int32_t high, const char* array, std::size_t index, const char* field) {
+void require_range(std::int32_t value, std::int32_t low, std::int32_t high, const std::string& where, const char* field) {
   if (value < low || value > high) {
-    fail(row(array, index), std::string(field) + " " + std::to_string(value) + " is outside " + std::to_string(low) + ".." + std::to_string(high));
+    fail(where, std::string(field) + " " + std::to_string(value) + " is outside " + std::to_string(low) + ".." + std::to_string(high));
   }
+}
+
+void require_range(std::int32_t value, std::int32_t low, std::int32_t high, const char* array, std::size_t index, const char* field) {
+  if (value < low || value > high) require_range(value, low, high, row(array, index), field);
 }
 
 // Group starts must begin at 0, never decrease and stay within the rows they point into.
@@ -35,9 +39,18 @@ void require_starts(const std::vector<Row>& rows, std::int32_t Row::*first, std:
 
 }  // namespace
 
+void require_metre(std::int32_t numerator, std::int32_t denominator, const std::string& where) {
+  require_range(numerator, 0, kMaxMetre, where, "numerator");
+  require_range(denominator, 0, kMaxMetre, where, "denominator");
+}
+
+void require_resolution(std::int32_t resolution) {
+  if (resolution < 1) fail("resolution", std::to_string(resolution) + " ticks per quarter note; at least 1 is needed");
+}
+
 void ScoreTable::validate() const {
   constexpr std::int32_t kNoLimit = INT32_MAX;
-  if (resolution < 1) fail("resolution", std::to_string(resolution) + " ticks per quarter note; at least 1 is needed");
+  require_resolution(resolution);
   if (tempo < 0) fail("tempo", std::to_string(tempo) + " microseconds per quarter note is negative");
   if (note_source.size() != notes.size()) {
     fail("note_source", std::to_string(note_source.size()) + " entries for " + std::to_string(notes.size()) + " notes");
@@ -49,14 +62,15 @@ void ScoreTable::validate() const {
     require_range(tracks[i].is_drum, 0, 1, "tracks", i, "is_drum");
   }
   for (std::size_t i = 0; i < bars.size(); ++i) {
-    require_range(bars[i].numerator, 0, 1 << 15, "bars", i, "numerator");
-    require_range(bars[i].denominator, 0, 1 << 15, "bars", i, "denominator");
+    require_range(bars[i].numerator, 0, kMaxMetre, "bars", i, "numerator");
+    require_range(bars[i].denominator, 0, kMaxMetre, "bars", i, "denominator");
   }
   for (std::size_t i = 0; i < notes.size(); ++i) {
     require_range(notes[i].pitch, 0, 127, "notes", i, "pitch");
     require_range(notes[i].velocity, 0, 127, "notes", i, "velocity");
     require_range(notes[i].onset_ticks, 0, kNoLimit, "notes", i, "onset_ticks");
     require_range(notes[i].duration_ticks, 0, kNoLimit, "notes", i, "duration_ticks");
+    require_range(notes[i].delta, -kNoLimit, kNoLimit, "notes", i, "delta");  // so that its size can be told
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace midigpt {
@@ -33,6 +34,15 @@ struct Track {
   std::int32_t instrument = 0;
   std::int32_t is_drum = 0;
 };
+
+// Largest part of a time signature that a table can hold.
+inline constexpr std::int32_t kMaxMetre = 1 << 15;
+
+// Throws ScoreError, naming the place, for a part outside 0..kMaxMetre.
+void require_metre(std::int32_t numerator, std::int32_t denominator, const std::string& where);
+
+// Throws ScoreError below one tick per quarter note.
+void require_resolution(std::int32_t resolution);
 
 // Rows are grouped by track, then by bar. A bar's notes are notes[bar.first_note .. next bar's first_note); likewise bars of a track.
 // Invariants (checked by validate()): first_note and first_bar never decrease and stay in range; note_source has one entry per note.

@@ -137,7 +137,7 @@ ScoreTable with_track(const ScoreTable& table, std::int32_t instrument, bool is_
 }
 
 ScoreTable resampled(const ScoreTable& table, std::int32_t resolution) {
-  if (resolution < 1) throw ScoreError("resolution " + std::to_string(resolution) + " is not a number of ticks per quarter note");
+  require_resolution(resolution);
   ScoreTable out = table;
   if (resolution == table.resolution) return out;
   out.resolution = resolution;

@@ -1,6 +1,7 @@
 #include "vocab/encoder_config.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "error.h"
 #include "score/meter.h"
@@ -24,7 +25,9 @@ int at_least_one(int value) { return std::max(1, value); }
 int longest_bar_ticks(const EncoderConfig& c) {
   int longest = 0;
   for (const auto& [numerator, denominator] : c.time_signatures) {
-    longest = std::max(longest, (4 * numerator * c.resolution + denominator - 1) / denominator);
+    const std::int64_t ticks = bar_ticks(numerator, denominator, c.resolution);
+    const bool cut = ticks * denominator < std::int64_t{4} * numerator * c.resolution;
+    longest = std::max(longest, static_cast<int>(ticks) + (cut ? 1 : 0));
   }
   return longest;
 }
@@ -34,18 +37,25 @@ int instrument_count(const EncoderConfig& c) { return InstrumentMap(c.instrument
 }  // namespace
 
 void validate(const EncoderConfig& c) {
-  require(c.resolution > 0, "resolution is " + std::to_string(c.resolution) + "; it must be at least 1");
-  require(c.decode_resolution > 0, "decode_resolution is " + std::to_string(c.decode_resolution) + "; it must be at least 1");
+  const auto require_count = [](const char* name, std::int64_t value, int least = 1) {
+    require(least <= value && value <= kMaxDomain, std::string(name) + " is " + std::to_string(value) + "; allowed: " + std::to_string(least) +
+                                                       ".." + std::to_string(kMaxDomain));
+  };
+  require_count("resolution", c.resolution);
+  require_count("decode_resolution", c.decode_resolution);
   require(0 <= c.pitch_range.first && c.pitch_range.first <= c.pitch_range.second && c.pitch_range.second <= 127,
           "pitch_range is [" + std::to_string(c.pitch_range.first) + ", " + std::to_string(c.pitch_range.second) +
               "]; it must be [lowest, highest] within 0..127");
-  require(c.velocity_levels >= 2, "velocity_levels is " + std::to_string(c.velocity_levels) + "; it must be at least 2");
-  require(c.note_duration_max_beats > 0,
-          "note_duration_max_beats is " + std::to_string(c.note_duration_max_beats) + "; it must be at least 1");
+  require_count("velocity_levels", c.velocity_levels, 2);
+  require_count("note_duration_max_beats", c.note_duration_max_beats);
+  require_count("note_duration_max_beats x resolution", std::int64_t{c.note_duration_max_beats} * c.resolution);
   for (const auto& [numerator, denominator] : c.time_signatures) {
     require(numerator > 0 && denominator > 0 && bar_ticks(numerator, denominator, c.resolution) > 0,
             "time_signatures holds " + std::to_string(numerator) + "/" + std::to_string(denominator) +
                 ", whose bars have no length");
+    require(bar_ticks(numerator, denominator, c.resolution) < kMaxDomain,
+            "time_signatures holds " + std::to_string(numerator) + "/" + std::to_string(denominator) +
+                ", whose bars are longer than " + std::to_string(kMaxDomain) + " ticks");
   }
   for (const auto& group : c.instrument_merge_groups) {
     require(group.empty() || (0 <= group.front() && group.front() <= 127),

@@ -18,6 +18,9 @@ using GenreGroups = std::vector<std::pair<std::string, std::vector<std::string>>
 using TokenDomain = std::pair<TokenType, int>;                                      // type, number of values
 using TokenDomains = std::vector<TokenDomain>;
 
+// Most values that a token type can have: what an int16 holds.
+inline constexpr int kMaxDomain = 32767;
+
 struct EncoderConfig {
 #define FIELD(type, name, default_value, meaning) type name = default_value;
 #include "vocab/encoder_config.def"

@@ -49,6 +49,10 @@ TokenType parse_token_type(std::string_view name) {
   for (const auto& row : kTokenTypes) {
     if (accepts(row, name)) return row.type;
   }
+  constexpr std::size_t kLongestName = 64;  // anything longer is no misspelling
+  if (name.size() > kLongestName) {
+    throw VocabularyError("there is no token type '" + std::string(name.substr(0, kLongestName)) + "...' of " + std::to_string(name.size()) + " letters");
+  }
   const auto closest = std::min_element(std::begin(kTokenTypes), std::end(kTokenTypes), [&](const auto& a, const auto& b) {
     return edit_distance(a.name, name) < edit_distance(b.name, name);
   });

@@ -7,20 +7,44 @@
 namespace midigpt {
 namespace {
 
+constexpr std::size_t kMaxSlots = 16;  // per level; with the rest of the grammar they fit a LegalSet
+
 EncoderConfig checked(EncoderConfig config) {
   if (config.switchable_microtiming) config.emit_delta_tokens = true;
   validate(config);
   return config;
 }
 
+std::string name_of(TokenType type) { return std::string(token_type_name(type)); }
+
 bool lists(const TokenDomains& domains, TokenType type) {
   return std::any_of(domains.begin(), domains.end(), [&](const TokenDomain& d) { return d.first == type; });
+}
+
+bool in_table(Level level, TokenType type) {
+  const auto& table = attribute_slot_table();
+  return std::any_of(table.begin(), table.end(), [&](const AttributeSlot& slot) { return slot.level == level && slot.type == type; });
+}
+
+// Whether a derived vocabulary with every feature has the type.
+bool is_structural(TokenType type) {
+  EncoderConfig full;
+  full.supports_infill = full.supports_mask_bar_token = full.emit_delta_tokens = true;
+  full.switchable_velocity = full.switchable_microtiming = true;
+  full.time_signatures = {{4, 4}};
+  full.num_bars_map = {4};
+  full.genre_groups = {{"any", {}}};
+  return type == TokenType::None || lists(derived_domains(full), type);
 }
 
 TokenDomains all_domains(const EncoderConfig& config, const TokenDomains& appended) {
   TokenDomains domains = config.token_domains.empty() ? derived_domains(config) : config.token_domains;
   for (const auto& domain : appended) {
     if (!lists(domains, domain.first)) domains.push_back(domain);
+  }
+  for (const auto& [type, size] : domains) {
+    if (size >= 1 && size <= kMaxDomain) continue;
+    throw EncoderConfigError("token domain " + name_of(type) + " has size " + std::to_string(size) + "; allowed: 1.." + std::to_string(kMaxDomain));
   }
   return domains;
 }
@@ -31,8 +55,6 @@ int velocity_levels(const EncoderConfig& config, const TokenDomains& domains) {
   }
   return config.velocity_levels;
 }
-
-std::string name_of(TokenType type) { return std::string(token_type_name(type)); }
 
 std::string signature_text(TimeSignature signature) {
   return std::to_string(signature.first) + "/" + std::to_string(signature.second);
@@ -63,8 +85,6 @@ Vocabulary::Vocabulary(EncoderConfig config, const TokenDomains& appended,
 
 void Vocabulary::lay_out() {
   for (const auto& [type, size] : domains_) {
-    if (size <= 0) throw EncoderConfigError("token domain " + name_of(type) + " has size " + std::to_string(size));
-    if (size > 32767) throw EncoderConfigError("token domain " + name_of(type) + " has " + std::to_string(size) + " values");
     if (has(type)) throw EncoderConfigError("token domain " + name_of(type) + " is listed twice");
     ranges_[number(type)] = {this->size(), this->size() + size};
     for (int value = 0; value < size; ++value) {
@@ -90,6 +110,15 @@ void Vocabulary::find_slots(const std::vector<std::pair<Level, TokenType>>& opti
                        optional_slots.end();
     if (!has(slot.type) || !(slot.by_default || asked)) continue;
     (slot.level == Level::track ? track_slots_ : bar_slots_).push_back(slot);
+  }
+  for (const auto& [level, type] : optional_slots) {
+    if (!has(type) || in_table(level, type) || slot(level, type) >= 0) continue;
+    if (is_structural(type)) {
+      throw EncoderConfigError(name_of(type) + " tokens belong to the grammar; an attribute needs a token type of its own");
+    }
+    auto& slots = level == Level::track ? track_slots_ : bar_slots_;
+    if (slots.size() == kMaxSlots) throw EncoderConfigError("more than " + std::to_string(kMaxSlots) + " attributes of one level; " + name_of(type) + " does not fit");
+    slots.push_back({level, type, token_type_name(type), false});
   }
 }
 

@@ -44,8 +44,9 @@ struct AttributeSlot {
 class Vocabulary {
  public:
   // The domains of `config` (its list, or the derived one), then those of `appended` whose type is not there yet.
-  // `optional_slots` switches on slots that the table has off. Throws EncoderConfigError when a type is listed twice or a
-  // listed size contradicts another field.
+  // `optional_slots` switches on slots that the table has off; types that it does not have at that level get a slot behind the
+  // table's, in the order given, under their own name. Throws EncoderConfigError when a type is listed twice, a listed size
+  // contradicts another field, or a slot is asked for a type of the grammar itself.
   explicit Vocabulary(EncoderConfig config, const TokenDomains& appended = {},
                       const std::vector<std::pair<Level, TokenType>>& optional_slots = {});
 

@@ -103,3 +103,23 @@ TEST_CASE("onsets are cut, durations are at least one tick, deltas keep the rest
   CHECK(timed.notes[1].onset_ticks == 1);
   CHECK_THROWS_AS((void)grid_table(table, 0, false), ScoreError);
 }
+
+TEST_CASE("a long row of microtiming tokens adds up without overflow") {
+  EncoderConfig config = fixtures::small_config();
+  config.resolution = 4000;
+  config.time_signatures = {{4, 4}};
+  config.emit_delta_tokens = true;
+  const Vocabulary vocabulary(config);
+  std::vector<Token> tokens = {{TokenType::Track, 1}, {TokenType::Bar, 0}};
+  tokens.insert(tokens.end(), 1'200'000, Token{TokenType::Delta, 1999});
+  tokens.push_back({TokenType::NoteOnset, 60});
+  const Decoding decoded = decode(vocabulary, fixtures::tokens_of(vocabulary, tokens), false);
+  CHECK(decoded.table.notes.at(0).delta == INT32_MAX);
+}
+
+TEST_CASE("a time that a finer grid cannot hold is refused") {
+  ScoreTable table = fixtures::small_score();
+  table.notes[0].duration_ticks = INT32_MAX;
+  CHECK_THROWS_AS((void)grid_table(table, 1920, false), ScoreError);
+  CHECK_THROWS_AS((void)grid_table(table, 1920, true), ScoreError);
+}

@@ -199,3 +199,10 @@ TEST_CASE("a plain file refuses what MIDI cannot say") {
   table.resolution = 480;
   CHECK(read(write_midi(table)).reading.tracks.empty());
 }
+
+TEST_CASE("an origin whose notes are other events of the file is refused") {
+  const Source source = read(file_of({track_of({after(0, {0x90, 60, 64}), after(96, {0x80, 60, 0})})}));
+  ScoreTable origin = source.reading.table;
+  origin.note_source[0] = 2;  // the end of the track
+  CHECK_THROWS_AS((void)rewrite_midi(source.file, source.reading, origin, with_notes(origin, {0, 0}, {})), ScoreError);
+}

@@ -64,3 +64,14 @@ TEST_CASE("velocities survive 128 levels and a second velocity stands for each o
   CHECK(coarse.velocity(8) == 30);
   CHECK(coarse.velocity(0) == 100);
 }
+
+TEST_CASE("sizes are checked before they are multiplied or allocated") {
+  for (int EncoderConfig::*field : {&EncoderConfig::resolution, &EncoderConfig::velocity_levels, &EncoderConfig::note_duration_max_beats}) {
+    EncoderConfig config = fixtures::small_config();
+    config.*field = INT32_MAX;
+    CHECK_THROWS_AS((void)Vocabulary(config), EncoderConfigError);
+  }
+  EncoderConfig config = fixtures::small_config();
+  config.token_domains = {{TokenType::VelocityLevel, INT32_MAX}};
+  CHECK_THROWS_AS((void)Vocabulary(config), EncoderConfigError);
+}

@@ -128,7 +128,7 @@ def test_views_are_read_only_and_outlive_their_table(small: Score) -> None:
 
 def test_table_arrays_are_checked() -> None:
     with pytest.raises(ScoreError, match=r"bars must have the shape \(n, 4\)"):
-        _core.ScoreTable(np.zeros((0, 5)), np.zeros((2, 3)), np.zeros((1, 3)))
+        _core.ScoreTable(np.zeros((0, 5)), np.zeros((2, 3), int), np.zeros((1, 3), int))
     with pytest.raises(ScoreError, match="bars row 0: first_note of the first row must be 0, not 3"):
         _core.ScoreTable(np.zeros((0, 5)), [[3, 4, 4, 0]], [[0, 0, 0]])
     with pytest.raises(ScoreError, match="track 1 does not exist; the score has 1 tracks"):
