@@ -112,7 +112,8 @@ class InferenceConfig:
 
     def __post_init__(self) -> None:
         for name, setting in settings().items():
-            if setting.auto and getattr(self, name) in ("auto", None):
+            value = getattr(self, name)
+            if setting.auto and (value is None or (isinstance(value, str) and value == "auto")):
                 setattr(self, name, AUTO)
         if isinstance(self.model_dim, int) and self.model_dim < 0:
             self.model_dim = AUTO
@@ -120,6 +121,9 @@ class InferenceConfig:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> InferenceConfig:
         """Settings from a mapping; an unknown name raises `RequestValidationError` with a suggestion."""
+        if not isinstance(data, Mapping):
+            hint = "{'temperature': 0.9}"
+            raise RequestValidationError([Problem("config", data, "is not possible", "a dict", hint)])
         known = settings()
         problems = [
             Problem(f"config.{name}", data[name], "there is no such setting", "", suggestion(name, known))

@@ -147,13 +147,13 @@ class Situation:
     n_bars: int
 
     def hidden(self, steps: Sequence[StepPlan]) -> list[set[Cell]]:
-        """Bars hidden in each step: masked ones, and those that later steps will write."""
-        later = set(self.masked)
+        """Bars hidden in each step's window: masked ones, and those that later steps will write."""
+        later: set[Cell] = set()
         sets = []
         for step in reversed(steps):
-            sets.append(later)
+            sets.append(step.inside(self.tracks, self.masked, later))
             if self.config.later_targets == "hide":
-                later = later.union(step.cells)
+                later.update(step.cells)
         return sets[::-1]
 
     def dropped(self, steps: Sequence[StepPlan]) -> list[int] | None:
@@ -210,7 +210,7 @@ def fit(situation: Situation, windows: Sequence[int]) -> Fit:
     for window in windows:
         for bars, tracks in _step_sizes(situation, window):
             steps = make_plan(
-                situation.n_bars,
+                max(situation.n_bars, window),  # a shorter piece is padded to the window
                 situation.targets,
                 config,
                 window=window,

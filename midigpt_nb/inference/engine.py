@@ -129,7 +129,14 @@ class InferenceEngine:
         fastest present.
         """
         checkpoint = read_checkpoint(path)
-        tokenizer = Tokenizer(checkpoint.encoder_config, analyzer)
+        try:
+            tokenizer = Tokenizer(checkpoint.encoder_config, analyzer)
+        except CheckpointError:
+            raise
+        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+            raise CheckpointError(
+                f"{Path(path).name}: its encoder configuration is not usable: {error}"
+            ) from error
         engine = cls(load_backend(checkpoint, device, dtype), tokenizer, name=name or Path(path).stem)
         engine.warmup()
         return engine
@@ -204,4 +211,4 @@ class InferenceEngine:
 def _tell_once(key: str, text: str) -> None:
     if key not in _told:
         _told.add(key)
-        warnings.warn(text, UserWarning, stacklevel=4)
+        warnings.warn(text, UserWarning, stacklevel=3)

@@ -7,6 +7,8 @@ repeatable.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,11 +23,12 @@ def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> Row:
     >>> softmax(np.array([0.0, 0.0])).tolist()
     [0.5, 0.5]
     """
-    x = np.asarray(logits, dtype=np.float64) / temperature
+    x = np.asarray(logits, dtype=np.float64)
     peak = x.max()
-    if not np.isfinite(peak):
+    if not math.isfinite(peak):
         return np.full(len(x), 1.0 / len(x))
-    x = np.exp(x - peak)
+    # The peak goes first, so that however cold it is nothing overflows.
+    x = np.exp((x - peak) / max(temperature, 1e-200))
     return x / x.sum()
 
 

@@ -167,23 +167,25 @@ class NotePlacer:
         plan = self._tracks.get(track) or self._tracks.setdefault(
             track, _TrackPlan(self._table, track, self._open)
         )
-        scale = self._table.resolution / self._grid
-        onset = round(note.onset * scale)
+        # Rounded up: the model's grid is read by rounding down, so the note is seen where it was written.
+        onset = self._ticks(note.onset)
+        onset = min(onset, plan.starts[bar + 1] - plan.starts[bar] - 1)
         if (track, bar, note.pitch, onset) in self._seen:
             return None
         if self._lengths is not None and onset >= self._lengths[bar]:
             return None
         self._seen.add((track, bar, note.pitch, onset))
         on = plan.starts[bar] + onset
-        if plan.drum:
-            end = on + plan.hit_ticks
-        else:
-            end = plan.starts[bar] + max(onset + 1, round((note.onset + note.duration) * scale))
+        written_end = plan.starts[bar] + self._ticks(note.onset + note.duration)
+        end = on + plan.hit_ticks if plan.drum else written_end
         end = max(end, self._rings.get((track, note.pitch), 0), plan.rings_into(bar, note.pitch, on))
         end = min(end, plan.next_onset(bar, note.pitch), plan.starts[-1])
         end = max(end, on + 1)
         self._rings[track, note.pitch] = end
         return onset, end - on, note.pitch, note.velocity, note.delta
+
+    def _ticks(self, grid_ticks: int) -> int:
+        return -(-grid_ticks * self._table.resolution // self._grid)
 
 
 class _TrackPlan:

@@ -62,8 +62,10 @@ def make_plan(
         asked,
         window,
         bars_per_step=AUTO if bars == AUTO else min(bars, window),
-        tracks_per_step=config.tracks_per_step if tracks_per_step is None else tracks_per_step,
-        min_overlap_bars=config.min_overlap_bars,
+        tracks_per_step=min(
+            config.tracks_per_step if tracks_per_step is None else tracks_per_step, len(asked)
+        ),
+        min_overlap_bars=min(config.min_overlap_bars, n_bars),
         ar_overlap=config.ar_overlap,
     ):
         steps.append(

@@ -8,7 +8,7 @@ last; before its first bar the model writes the attribute tokens itself, request
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from midigpt_nb.attributes import AttributeAnalyzer
     from midigpt_nb.inference.config import InferenceConfig
     from midigpt_nb.inference.symbols import Symbols
+
+_MANY = 1 << 20  # more than any bar holds, and still a number for the core
 
 __all__ = ["Prompt", "PromptWriter", "StepPlan", "Wishes"]
 
@@ -40,6 +42,11 @@ class StepPlan:
     def cells(self) -> list[Cell]:
         """The (track, bar) pairs to write, ascending."""
         return [(track, bar) for track in sorted(self.targets) for bar in sorted(self.targets[track])]
+
+    def inside(self, tracks: Iterable[int], *groups: Collection[Cell]) -> set[Cell]:
+        """The cells of these tracks in the window that belong to one of the groups."""
+        window = [(track, bar) for track in tracks for bar in range(self.start, self.end)]
+        return {cell for group in groups if group for cell in window if cell in group}
 
 
 @dataclass(frozen=True)
@@ -186,8 +193,8 @@ class PromptWriter:
 
         config = self._config
         options: dict[str, Any] = {
-            "polyphony_limit": config.polyphony_hard_limit,
-            "density_limit": config.density_hard_limit,
+            "polyphony_limit": min(config.polyphony_hard_limit, _MANY),
+            "density_limit": min(config.density_hard_limit, _MANY),
         }
         if view.step.autoregressive:
             start, end = view.step.start, view.step.end

@@ -11,6 +11,7 @@ from midigpt_nb.inference.prompt import Wishes
 
 if TYPE_CHECKING:
     from midigpt_nb.attributes import AttributeAnalyzer
+    from midigpt_nb.attributes.view import Cells
 
 __all__ = ["AttributeReport", "attribute_report"]
 
@@ -51,14 +52,19 @@ def attribute_report(
     wishes: Wishes,
     announced_tracks: Mapping[int, Mapping[str, int]],
     announced_bars: Mapping[Cell, Mapping[str, int]],
+    windows: Mapping[int, Cells],
 ) -> list[AttributeReport]:
-    """A row per applicable attribute of every written track and bar."""
+    """A row per applicable attribute of every written track and bar.
+
+    `windows`: for each written track the bars of all tracks that the model saw or wrote with it; the key is
+    measured there, everything else on the written bars alone.
+    """
     written: dict[int, list[int]] = {}
     for track, bar in sorted(cells):
         written.setdefault(track, []).append(bar)
     rows: list[AttributeReport] = []
     for track, bars in written.items():
-        values = analyzer.track_values(piece.grid, track, bars=bars)
+        values = analyzer.track_values(piece.grid, track, bars=bars, cells=windows.get(track))
         per_bar = analyzer.bar_values(piece.grid, track)
         asked, said = wishes.tracks.get(track, {}), announced_tracks.get(track, {})
         for attribute in analyzer.attributes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, fields
+from operator import index
 from typing import Any
 
 from midigpt_nb.errors import Problem, RequestValidationError
@@ -14,7 +15,9 @@ from midigpt_nb.inference.suggest import suggestion
 __all__ = ["GenerationRequest", "TrackPrompt"]
 
 
-def _check_names(cls: type, data: Mapping[str, Any], path: str) -> None:
+def _check_names(cls: type, data: Any, path: str) -> None:
+    if not isinstance(data, Mapping):
+        raise RequestValidationError([Problem(path, data, "is not possible", f"a dict of {cls.__name__}")])
     known = [f.name for f in fields(cls)]
     problems = [
         Problem(f"{path}.{name}", data[name], "there is no such field", "", suggestion(name, known))
@@ -25,14 +28,18 @@ def _check_names(cls: type, data: Mapping[str, Any], path: str) -> None:
         raise RequestValidationError(problems)
 
 
-def _bar_keys(values: Mapping[Any, Any], path: str) -> dict[int, Any]:
+def _bar_keys(values: Any, path: str) -> dict[int, Any]:
     """JSON turns bar numbers into text; turn them back."""
-    try:
-        return {int(bar): dict(value) for bar, value in values.items()}
-    except (TypeError, ValueError) as error:
-        raise RequestValidationError(
-            [Problem(path, values, "bars must be numbers", "{bar: {name: value}}")]
-        ) from error
+    if isinstance(values, Mapping) and all(_is_bar(bar) for bar in values):
+        return {int(bar): value for bar, value in values.items()}
+    hint = "{4: {'note_density': 5}}"
+    raise RequestValidationError(
+        [Problem(path, values, "bars must be numbers", "{bar: {name: value}}", hint)]
+    )
+
+
+def _is_bar(key: Any) -> bool:
+    return key.isdecimal() if isinstance(key, str) else isinstance(key, int) and not isinstance(key, bool)
 
 
 @dataclass
@@ -98,7 +105,11 @@ class GenerationRequest:
         _check_names(cls, data, "request")
         problems: list[Problem] = []
         tracks: list[TrackPrompt] = []
-        for i, track in enumerate(data.get("tracks", [])):
+        listed = data.get("tracks", [])
+        if not isinstance(listed, list | tuple):
+            problems.append(Problem("tracks", listed, "is not possible", "a list of tracks"))
+            listed = []
+        for i, track in enumerate(listed):
             try:
                 tracks.append(TrackPrompt.from_dict(track, f"tracks[{i}]"))
             except RequestValidationError as error:
@@ -110,7 +121,7 @@ class GenerationRequest:
             problems += error.problems
         if problems:
             raise RequestValidationError(problems)
-        return cls(tracks=tracks, config=config, controls=dict(data.get("controls", {})))
+        return cls(tracks=tracks, config=config, controls=data.get("controls", {}))
 
     @classmethod
     def from_selection(
@@ -130,7 +141,7 @@ class GenerationRequest:
         [4, 5]
         """
         bars: dict[int, list[int]] = {}
-        for track, bar in sorted(set(cells)):
+        for track, bar in sorted({(index(track), index(bar)) for track, bar in cells}):
             bars.setdefault(track, []).append(bar)
         per_bar = bar_attributes or {}
         tracks = [

@@ -8,7 +8,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from midigpt_nb.inference.events import Event, Finished, StepFinished, StepStart
 from midigpt_nb.inference.masking import resolve_mask_mode
 from midigpt_nb.inference.piece import Cell, Piece
 from midigpt_nb.inference.planning import Targets, chosen_targets, make_plan, summary
-from midigpt_nb.inference.prompt import PromptWriter, StepPlan, Wishes
+from midigpt_nb.inference.prompt import Prompt, PromptWriter, StepPlan, Wishes
 from midigpt_nb.inference.report import AttributeReport, attribute_report
 from midigpt_nb.inference.rng import resolve_seed
 from midigpt_nb.inference.step import Outcome, StepRunner, attribute_tokens, bar_tokens
@@ -48,6 +48,7 @@ class _Progress:
     sampled_tracks: dict[int, dict[str, int]] = field(default_factory=dict)  # written by the model itself
     announced_tracks: dict[int, dict[str, int]] = field(default_factory=dict)
     announced_bars: dict[Cell, dict[str, int]] = field(default_factory=dict)
+    windows: dict[int, dict[int, set[int]]] = field(default_factory=dict)  # see `_note_window`
     tokens: int = 0
     steps: int = 0
     truncated: bool = False
@@ -72,9 +73,9 @@ class SamplingSession:
         self._targets = chosen_targets(self.request, self.resolved_seed)
         self._wishes = _wishes(self.request, engine)
         windows = self._windows(score.table.n_bars(0))
-        self._piece = engine.piece(score.table, min_bars=min(windows))
-        windows = [w for w in windows if w <= self._piece.n_padded]
+        self._piece = engine.piece(score.table, min_bars=windows[0])
         self._tracks, self._masked = self._roles()
+        self._hides_later = self._config.later_targets == "hide"
         self._fit = self._fitted(windows)
         self.plan = self._plan(self._targets, self._fit.window)
         self._refuse_unknown_metres(self.plan)
@@ -112,7 +113,13 @@ class SamplingSession:
         """Requested, announced and realised attributes of everything written by the last run."""
         p = self._progress
         return attribute_report(
-            p.piece, self._engine.attributes, p.written, self._wishes, p.announced_tracks, p.announced_bars
+            p.piece,
+            self._engine.attributes,
+            p.written,
+            self._wishes,
+            p.announced_tracks,
+            p.announced_bars,
+            p.windows,
         )
 
     def __enter__(self) -> SamplingSession:
@@ -132,18 +139,6 @@ class SamplingSession:
 
         Raises `GenerationCancelled` or a `GenerationError`, both with `.partial` (all finished bars).
         """
-        if self._config.plan_only:
-            raise RequestValidationError(
-                [
-                    Problem(
-                        "config.plan_only",
-                        True,
-                        "this request is only to be planned",
-                        "False",
-                        "use plan_summary()",
-                    )
-                ]
-            )
         event = _last(self.stream())
         if event.status == "cancelled":
             raise GenerationCancelled(partial=event.score, gen_count=event.tokens)
@@ -155,6 +150,7 @@ class SamplingSession:
         """Events as they happen; the last one is always `Finished`. Cancelling and failing do not raise
         here.
         """
+        self._refuse_to_only_plan()
         return self._stream(self.resolved_seed)
 
     def run_variations(self) -> list[dict[str, Any]]:
@@ -162,6 +158,7 @@ class SamplingSession:
 
         Raises `GenerationCancelled`; its `.partial` is the list so far.
         """
+        self._refuse_to_only_plan()
         results: list[dict[str, Any]] = []
         for i in range(self._config.num_candidates):
             seed = self.resolved_seed + i
@@ -180,10 +177,17 @@ class SamplingSession:
                 raise GenerationCancelled(partial=results, gen_count=sum(r["gen_count"] for r in results))
         return results
 
+    def _refuse_to_only_plan(self) -> None:
+        if self._config.plan_only:
+            message = "this request is only to be planned"
+            problem = Problem("config.plan_only", True, message, "False", "use plan_summary()")
+            raise RequestValidationError([problem])
+
     def _stream(self, seed: int) -> Generator[Event, None, None]:
         began = time.perf_counter()
         progress = self._progress = _Progress(self._piece)
-        status, error = "done", None
+        status: Literal["done", "cancelled", "failed"] = "done"
+        error: GenerationError | None = None
         try:
             yield from self._run(seed, progress)
             if progress.cancelled:
@@ -191,8 +195,13 @@ class SamplingSession:
         except GenerationError as failure:
             status, error = "failed", failure
             failure.partial = self._score_of(progress)
+        except Exception as failure:  # the model broke: say so, and keep what was finished
+            kind = type(failure).__name__
+            status = "failed"
+            error = GenerationError(f"the model failed ({kind}: {failure})", partial=self._score_of(progress))
+            error.__cause__ = failure
         seconds = time.perf_counter() - began
-        yield Finished(status, self._score_of(progress), error, seconds, progress.tokens)  # type: ignore[arg-type]
+        yield Finished(status, self._score_of(progress), error, seconds, progress.tokens)
 
     def _run(self, seed: int, progress: _Progress) -> Generator[Event, None, None]:
         """All steps; with a narrower window again for what did not fit."""
@@ -223,23 +232,14 @@ class SamplingSession:
         last: bool,
     ) -> Generator[Event, None, bool]:
         """The steps of one plan. False: a step did not fit, and a narrower window may help."""
+        later = {cell for step in plan for cell in step.cells}
         for i, step in enumerate(plan):
-            later = set().union(*(s.cells for s in plan[i + 1 :])) if i + 1 < len(plan) else set()
-            hidden = set(self._masked) | (later if self._config.later_targets == "hide" else set())
-            tracks = self._visible(step, progress.piece, hidden)
-            prompt = writer.write(step, progress.piece, tracks, hidden, progress.sampled_tracks)
-            limit = self._engine.limits.max_context
-            if prompt.length + 2 > limit:
-                if not last:
-                    return False
-                raise ContextOverflow(
-                    f"the prompt of step {i} has {prompt.length} tokens, the model holds {limit}; "
-                    "ignore some tracks or hide some bars",
-                    tokens=prompt.length,
-                    limit=limit,
-                    step=i,
-                )
+            later.difference_update(step.cells)
+            hidden = step.inside(self._tracks, self._masked, later if self._hides_later else ())
             number = progress.steps
+            prompt, tracks = self._prompt(step, number, writer, progress, hidden, last=last)
+            if prompt is None:
+                return False
             targets = {t: sorted(b) for t, b in sorted(step.targets.items())}
             n_steps = number + len(plan) - i
             yield StepStarted(
@@ -251,6 +251,7 @@ class SamplingSession:
             )
             outcome = yield from runner.run(number, step, progress.piece, prompt, [*step.cells, *later])
             self._keep(outcome, progress)
+            _note_window(progress, step, tracks, hidden)
             if outcome.cancelled:
                 progress.cancelled = True
                 return True
@@ -261,6 +262,51 @@ class SamplingSession:
                     return False
                 progress.truncated = True
         return True
+
+    def _prompt(
+        self,
+        step: StepPlan,
+        number: int,
+        writer: PromptWriter,
+        progress: _Progress,
+        hidden: set[Cell],
+        *,
+        last: bool,
+    ) -> tuple[Prompt | None, list[int]]:
+        """A step's prompt and the tracks in it; no prompt when it does not fit and a narrower window may
+        help.
+
+        With the narrowest window, context tracks are left out until there is room for the answer, too.
+        Raises `ContextOverflow` when none is left that may be, and not even the prompt fits.
+        """
+        limit = self._engine.limits.max_context
+        answer = self._config.budget_margin * self._counts.answer(step, hidden)
+        tracks = self._visible(step, progress.piece, hidden)
+        spare: list[int] | None = None
+        while True:
+            prompt = writer.write(step, progress.piece, tracks, hidden, progress.sampled_tracks)
+            fits = prompt.length + 2 <= limit
+            if not last:
+                return (prompt if fits else None), tracks
+            if prompt.length + answer < limit:
+                return prompt, tracks
+            if spare is None:
+                spare = context_fit.drop_order(
+                    progress.piece, self._counts, self._config, step.targets, tracks
+                )
+            if not spare and fits:
+                return prompt, tracks
+            if not spare:
+                hint = "" if self._config.context == "auto" else "set context='auto', "
+                raise ContextOverflow(
+                    f"the prompt of step {number} has {prompt.length} tokens, the model holds {limit}; "
+                    f"{hint}ignore some tracks or hide some bars",
+                    tokens=prompt.length,
+                    limit=limit,
+                    step=number,
+                )
+            tracks = [t for t in tracks if t != spare[0]]
+            spare = spare[1:]
 
     def _keep(self, outcome: Outcome, progress: _Progress) -> None:
         """Take over the finished bars of a step and what was announced for them."""
@@ -304,16 +350,13 @@ class SamplingSession:
     # --- planning ---------------------------------------------------------------------------------
 
     def _windows(self, n_bars: int) -> list[int]:
-        """Window widths to try, widest first. A piece shorter than every window is padded to the
-        narrowest.
+        """Window widths to try, widest first. A piece is padded to the first of them: to a width that was
+        asked for, or to the narrowest when the piece is shorter than that.
         """
         known = sorted((int(n) for n in self._engine.tokenizer.config.num_bars_map), reverse=True)
         asked = self._config.model_dim
         limit = n_bars if asked == AUTO else asked
-        fitting = [w for w in known if w <= limit]
-        if asked != AUTO and asked > n_bars:  # the piece is padded up to what was asked for
-            return fitting
-        return fitting or [known[-1]]
+        return [w for w in known if w <= limit] or [known[-1]]
 
     def _roles(self) -> tuple[list[int], set[Cell]]:
         """Tracks that may be shown, and cells that never are: asked for, marked in the score, or padding."""
@@ -329,7 +372,9 @@ class SamplingSession:
 
     def _fitted(self, windows: list[int]) -> context_fit.Fit:
         piece, engine = self._piece, self._engine
-        counts = context_fit.TokenCounts.of(piece, engine.tokenizer.vocab, engine.symbols, windows[-1])
+        counts = self._counts = context_fit.TokenCounts.of(
+            piece, engine.tokenizer.vocab, engine.symbols, windows[-1]
+        )
         situation = context_fit.Situation(
             counts=counts,
             config=self._config,
@@ -338,13 +383,13 @@ class SamplingSession:
             masked=self._masked,
             order=context_fit.drop_order(piece, counts, self._config, self._targets, self._tracks),
             limit=engine.limits.max_context,
-            n_bars=piece.n_padded,
+            n_bars=piece.n_bars,
         )
         return context_fit.fit(situation, windows)
 
     def _plan(self, targets: Targets, window: int) -> list[StepPlan]:
         return make_plan(
-            self._piece.n_padded,
+            max(self._piece.n_bars, window),
             targets,
             self._config,
             window=window,
@@ -419,6 +464,18 @@ def _last(events: Iterator[Event]) -> Finished:
     event = deque(events, maxlen=1).pop()
     assert isinstance(event, Finished)
     return event
+
+
+def _note_window(progress: _Progress, step: StepPlan, tracks: list[int], hidden: set[Cell]) -> None:
+    """Remember what the model saw or wrote beside each track it wrote in a step."""
+    bars = range(step.start, step.end)
+    for written in step.targets:
+        window = progress.windows.setdefault(written, {})
+        for track in tracks:
+            mine = step.targets.get(track, ())
+            window.setdefault(track, set()).update(
+                bar for bar in bars if bar in mine or (track, bar) not in hidden
+            )
 
 
 def _wishes(request: GenerationRequest, engine: InferenceEngine) -> Wishes:

@@ -6,15 +6,17 @@ Score tracks without a prompt are context, so a request only names what it is ab
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from midigpt_nb.errors import Problem, RequestValidationError
-from midigpt_nb.inference.config import AUTO, settings
+from midigpt_nb.inference.config import AUTO, Setting, settings
 from midigpt_nb.inference.controls import check_control
 from midigpt_nb.inference.request import GenerationRequest, TrackPrompt
 from midigpt_nb.inference.suggest import suggestion
+from midigpt_nb.inference.tidy import is_whole, tidied
 
 if TYPE_CHECKING:
     from midigpt_nb.attributes import AttributeAnalyzer
@@ -42,61 +44,61 @@ class Case:
     def n_tracks(self) -> int:
         return len(self.n_bars)
 
+    @property
+    def track_range(self) -> str:
+        """The tracks there are, in words."""
+        return f"0..{self.n_tracks - 1}" if self.n_tracks else "none: the score has no tracks"
+
     def prompts(self) -> Iterator[tuple[str, TrackPrompt]]:
         """Prompts that name an existing track, with their path."""
         for i, prompt in enumerate(self.request.tracks):
-            if _whole(prompt.id) and 0 <= prompt.id < self.n_tracks:
+            if 0 <= prompt.id < self.n_tracks:
                 yield f"tracks[{i}]", prompt
 
 
 Rule = Callable[[Case], Iterator[Problem]]
 
 
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
 def setting_types(case: Case) -> Iterator[Problem]:
     """Every setting has the type of its default and lies in its range."""
-    config = case.request.config
+    config, defaults = case.request.config, type(case.request.config)()
     for name, setting in settings().items():
-        value, path = getattr(config, name), f"config.{name}"
-        default = getattr(type(config)(), name)
-        if isinstance(default, bool):
-            ok, allowed = isinstance(value, bool), "True, False"
-        elif isinstance(default, list):
-            ok, allowed = (
-                isinstance(value, list | tuple) and all(_whole(v) for v in value),
-                "a list of track ids",
-            )
-        elif isinstance(default, str):
-            ok, allowed = isinstance(value, str) and setting.accepts(value), setting.allowed
-        else:
-            number = _whole(value) or (isinstance(default, float) and isinstance(value, float))
-            # Too bold an escalation is toned down later, not refused.
-            capped = (
-                min(value, setting.high)
-                if number and name == "temperature_escalation" and setting.high
-                else value
-            )
-            ok, allowed = number and setting.accepts(capped), setting.allowed
+        value, default = getattr(config, name), getattr(defaults, name)
+        ok, allowed = _setting_fits(setting, name, value, default)
         if not ok:
-            hint = suggestion(value, setting.choices) if setting.choices else ""
-            yield Problem(path, value, "is not possible", allowed, hint)
+            hint = suggestion(value, setting.choices) if setting.choices else f"{default!r} is the default"
+            yield Problem(f"config.{name}", value, "is not possible", allowed, hint)
+
+
+def _setting_fits(setting: Setting, name: str, value: Any, default: Any) -> tuple[bool, str]:
+    """Whether a value will do, and what would, in words."""
+    if isinstance(default, bool):
+        return isinstance(value, bool), "True, False"
+    if isinstance(default, list):
+        return isinstance(value, list) and all(map(is_whole, value)), "a list of track ids"
+    if isinstance(default, str):
+        return isinstance(value, str) and setting.accepts(value), setting.allowed
+    broken = isinstance(default, float)
+    number = is_whole(value) or (broken and isinstance(value, float) and value == value)
+    if number and name == "temperature_escalation" and setting.high is not None:
+        value = min(value, setting.high)  # too bold an escalation is toned down later, not refused
+    kind = "a number" if broken else "a whole number"
+    words = kind if setting.allowed == "any value" else f"{kind} {setting.allowed}"
+    return number and abs(value) != math.inf and setting.accepts(value), words
 
 
 def window_sizes(case: Case) -> Iterator[Problem]:
     """The window is one the model knows; a step is not wider than the window."""
     config = case.request.config
-    if _whole(config.model_dim) and config.model_dim != AUTO and config.model_dim not in case.num_bars_map:
+    if is_whole(config.model_dim) and config.model_dim != AUTO and config.model_dim not in case.num_bars_map:
         allowed = ", ".join(str(n) for n in case.num_bars_map)
         yield Problem(
             "config.model_dim", config.model_dim, "is not a window this model knows", f"{allowed}, 'auto'"
         )
     elif (
-        _whole(config.model_dim)
+        is_whole(config.model_dim)
         and config.model_dim != AUTO
-        and _whole(config.bars_per_step)
+        and is_whole(config.bars_per_step)
         and config.bars_per_step > config.model_dim
     ):
         yield Problem(
@@ -131,11 +133,11 @@ def mask_mode(case: Case) -> Iterator[Problem]:
 def score_shape(case: Case) -> Iterator[Problem]:
     """The score has tracks of equal length."""
     if not case.n_bars:
-        yield Problem("score", 0, "has no tracks")
+        yield Problem("score", 0, "has no tracks", "at least one track")
     elif min(case.n_bars) != max(case.n_bars):
         yield Problem("score", case.n_bars, "its tracks differ in their number of bars", "equal numbers")
     elif case.n_bars[0] == 0:
-        yield Problem("score", 0, "has no bars")
+        yield Problem("score", 0, "has no bars", "at least one bar")
 
 
 def track_ids(case: Case) -> Iterator[Problem]:
@@ -145,8 +147,8 @@ def track_ids(case: Case) -> Iterator[Problem]:
     seen: set[Any] = set()
     for i, prompt in enumerate(case.request.tracks):
         path = f"tracks[{i}].id"
-        if not _whole(prompt.id) or not 0 <= prompt.id < case.n_tracks:
-            yield Problem(path, prompt.id, "there is no such track", f"0..{case.n_tracks - 1}")
+        if not 0 <= prompt.id < case.n_tracks:
+            yield Problem(path, prompt.id, "there is no such track", case.track_range)
         elif prompt.id in seen:
             yield Problem(path, prompt.id, "this track already has a prompt", "one prompt per track")
         else:
@@ -156,9 +158,10 @@ def track_ids(case: Case) -> Iterator[Problem]:
 def context_ids(case: Case) -> Iterator[Problem]:
     """Lists of context tracks name existing tracks."""
     for name in ("context_drop", "context_keep"):
-        for id_ in getattr(case.request.config, name) or ():
-            if not _whole(id_) or not 0 <= id_ < case.n_tracks:
-                yield Problem(f"config.{name}", id_, "there is no such track", f"0..{case.n_tracks - 1}")
+        ids = getattr(case.request.config, name)
+        for id_ in _ints(ids) if isinstance(ids, list) else ():
+            if not 0 <= id_ < case.n_tracks:
+                yield Problem(f"config.{name}", id_, "there is no such track", case.track_range)
 
 
 def roles(case: Case) -> Iterator[Problem]:
@@ -185,7 +188,7 @@ def roles(case: Case) -> Iterator[Problem]:
 
 
 def _ints(values: Sequence[Any]) -> list[int]:
-    return [v for v in values if _whole(v)]
+    return [v for v in values if is_whole(v)]
 
 
 def bar_numbers(case: Case) -> Iterator[Problem]:
@@ -193,7 +196,7 @@ def bar_numbers(case: Case) -> Iterator[Problem]:
     for path, prompt in case.prompts():
         n = case.n_bars[prompt.id]
         for name in ("bars", "mask_bars"):
-            wrong = [b for b in getattr(prompt, name) if not _whole(b) or not 0 <= b < n]
+            wrong = [b for b in getattr(prompt, name) if not is_whole(b) or not 0 <= b < n]
             if wrong:
                 yield Problem(f"{path}.{name}", wrong, "there are no such bars", f"0..{n - 1}")
         bars = sorted(_ints(prompt.bars))
@@ -240,7 +243,11 @@ def _value_problem(case: Case, path: str, name: str, value: Any, track: int) -> 
     assert case.analyzer is not None
     row = case.analyzer.get(name)
     assert row is not None
-    if not _whole(value) or not 0 <= value < row.size:
+    if not row.emitted:
+        message = "this model measures it, but was never taught it"
+        yield Problem(path, value, message, ", ".join(_known(case, row.level)) or "none")
+        return
+    if not is_whole(value) or not 0 <= value < row.size:
         yield Problem(path, value, "is not a level of this attribute", f"0..{row.size - 1}")
     kind = "drum" if case.drums[track] else "melodic"
     if row.track_type not in ("both", kind):
@@ -254,6 +261,12 @@ def _value_problem(case: Case, path: str, name: str, value: Any, track: int) -> 
         )
 
 
+def _known(case: Case, level: str) -> list[str]:
+    """Attributes of a level that can be asked for."""
+    assert case.analyzer is not None
+    return [a.name for a in case.analyzer.attributes if a.level == level and a.emitted]
+
+
 def track_attributes(case: Case) -> Iterator[Problem]:
     """Track wishes: known names, possible values, right kind of track."""
     if case.analyzer is None:
@@ -262,9 +275,9 @@ def track_attributes(case: Case) -> Iterator[Problem]:
         for name, value in prompt.attributes.items():
             here = f"{path}.attributes[{name!r}]"
             row = case.analyzer.get(name)
-            known = [a.name for a in case.analyzer.attributes if a.level == "track"]
             if row is None:
-                yield Problem(here, value, "this model has no such attribute", "", suggestion(name, known))
+                hint = suggestion(name, _known(case, "track")) or "this model has none"
+                yield Problem(here, value, "this model has no such attribute", "", hint)
             elif row.level != "track":
                 yield Problem(here, value, "this attribute belongs to bars", "", "put it in bar_attributes")
             else:
@@ -286,7 +299,7 @@ def bar_attributes(case: Case) -> Iterator[Problem]:
     """Bar wishes: bars that are written, known names, possible values, right kind of track."""
     if case.analyzer is None:
         return
-    known = [a.name for a in case.analyzer.attributes if a.level == "bar"]
+    known = _known(case, "bar")
     for path, prompt in case.prompts():
         written = set(targets_of(prompt, case.n_bars[prompt.id]))
         for bar, wishes in prompt.bar_attributes.items():
@@ -304,13 +317,8 @@ def bar_attributes(case: Case) -> Iterator[Problem]:
                         f"{here}[{name!r}]", value, "this model has it for whole tracks only", "", hint
                     )
                 else:
-                    yield Problem(
-                        f"{here}[{name!r}]",
-                        value,
-                        "this model has no such attribute",
-                        "",
-                        suggestion(name, known),
-                    )
+                    hint = suggestion(name, known) or "this model has none for bars"
+                    yield Problem(f"{here}[{name!r}]", value, "this model has no such attribute", "", hint)
 
 
 def controls(case: Case) -> Iterator[Problem]:
@@ -371,14 +379,12 @@ def problems_of(case: Case) -> list[Problem]:
     return [problem for rule in RULES for problem in rule(case)]
 
 
-def normalised(request: GenerationRequest, n_bars: int) -> GenerationRequest:
-    """A copy with sorted, distinct bars; whole autoregressive tracks spelt out."""
-    copy = request.copy()
-    for prompt in copy.tracks:
+def _spell_out(request: GenerationRequest, n_bars: int) -> None:
+    """Sort bars and name each once; list the bars of whole autoregressive tracks."""
+    for prompt in request.tracks:
         if not prompt.ignore:
             prompt.bars = targets_of(prompt, n_bars)
         prompt.mask_bars = sorted(set(prompt.mask_bars))
-    return copy
 
 
 def validate_request(
@@ -390,11 +396,13 @@ def validate_request(
     `encoder_config` is the model's configuration (`engine.tokenizer.config`); without `analyzer` attribute
     names are not checked. Nothing that is passed in is changed.
     """
+    request = tidied(request)
     case = make_case(request, score.table, encoder_config, analyzer)
     problems = problems_of(case)
     if problems:
         raise RequestValidationError(problems)
-    return normalised(request, min(case.n_bars))
+    _spell_out(request, min(case.n_bars))
+    return request
 
 
 def make_case(

@@ -92,7 +92,8 @@ def make_score(
                 key=lambda n: (n.onset_ticks, n.pitch),
             )
             bars.append(Bar(notes, num, den))
-        tracks.append(Track(bars, instrument=0 if drum else 8 * t, track_type="drum" if drum else "melodic"))
+        program = 0 if drum else 8 * t % 128
+        tracks.append(Track(bars, instrument=program, track_type="drum" if drum else "melodic"))
     return Score(tracks, resolution=resolution)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -118,6 +120,104 @@ def test_damaged_files_are_refused_in_words(tmp_path, arrays, facts, words):
     damaged(path, arrays, **facts)
     with pytest.raises(CheckpointError, match=words):
         read_checkpoint(path)
+
+
+BIG = {"n_layer": 10**9, "n_embd": 4, "n_head": 2, "vocab_size": 7, "n_positions": 8}
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        pytest.param({"header": {"lm_head.weight": {"data_offsets": [0, 112]}}}, "overlap", id="overlap"),
+        pytest.param({"header": {"lm_head.weight": {"shape": [7.0, 4]}}}, "malformed", id="a broken shape"),
+        pytest.param({"header": {"lm_head.weight": {"shape": "74"}}}, "malformed", id="a shape in words"),
+        pytest.param({"header": {"lm_head.weight": {"shape": [float("inf")]}}}, "malformed", id="endless"),
+        pytest.param({"header": {"lm_head.weight": {"shape": [10**9] * 100}}}, "does not fit", id="huge"),
+        pytest.param({"header": {"lm_head.weight": {"shape": [2**62] * 500}}}, "does not fit", id="huger"),
+        pytest.param({"metadata": {"config": json.dumps(BIG)}}, "cannot be a network", id="a billion layers"),
+        pytest.param({"metadata": {"config": "[" * 100_000}}, "not JSON", id="config nested without end"),
+        pytest.param({"metadata": {"encoder_config": "[" * 100_000}}, "not JSON", id="encoder nested"),
+        pytest.param({"metadata": {"config": {"n_layer": 1}}}, "not JSON", id="metadata that is not text"),
+        pytest.param({"spoil": np.nan}, "not finite", id="NaN weights"),
+        pytest.param({"spoil": np.inf}, "not finite", id="infinite weights"),
+    ],
+)
+def test_hostile_files_are_refused_quickly_and_in_words(tmp_path, arrays, facts, words):
+    facts = dict(facts)
+    arrays["lm_head.weight"][0, 0] = facts.pop("spoil", 0.5)
+    path = tmp_path / "bad.safetensors"
+    damaged(path, arrays, **facts)
+    began = time.perf_counter()
+    with pytest.raises(CheckpointError, match=words):
+        read_checkpoint(path)
+    assert time.perf_counter() - began < 2
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        pytest.param(b"[" * 200_000, id="nested without end"),
+        pytest.param(b'{"a": ' * 100_000, id="objects without end"),
+        pytest.param(b"\xff\xfe" * 100, id="no text"),
+        pytest.param(b"[]", id="a list"),
+        pytest.param(b'{"x": ' + b"9" * 5000 + b"}", id="a number of 5000 digits"),
+    ],
+)
+def test_headers_that_are_no_object(tmp_path, header):
+    (tmp_path / "a.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(CheckpointError, match="header"):
+        read_checkpoint(tmp_path / "a.safetensors")
+
+
+def test_a_huge_hollow_file_is_refused_without_reading_it(tmp_path, arrays):
+    """A sparse file of 64 GiB in which one array claims all the room: refused by its shape."""
+    path = tmp_path / "big.safetensors"
+    entry = {"shape": [2**34 - 2**10], "data_offsets": [0, 4 * (2**34 - 2**10)], "dtype": "F32"}
+    damaged(path, arrays, header=dict.fromkeys(["lm_head.weight"], entry))
+    with path.open("r+b") as file:
+        file.truncate(1 << 36)
+    tracemalloc.start()
+    with pytest.raises(CheckpointError, match=r"overlap|the config says"):
+        read_checkpoint(path)
+    assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    tracemalloc.stop()
+
+
+def test_a_bundle_whose_arrays_are_mostly_air_is_refused(tmp_path, arrays):
+    torch = pytest.importorskip("torch")
+    state = {n: torch.from_numpy(a) for n, a in arrays.items()}
+    state["lm_head.weight"] = torch.zeros(1).expand(7, 4)
+    sizes = dict(SHAPE.__dict__)
+    bundle = {"format_version": 1, "config": sizes, "encoder_config": "{}", "state_dict": state}
+    torch.save(bundle, tmp_path / "a.pt")
+    with pytest.raises(CheckpointError, match="missing arrays"):
+        read_checkpoint(tmp_path / "a.pt")
+    (tmp_path / "b.pt").write_bytes(b"PK\x03\x04 not really")
+    with pytest.raises(CheckpointError, match="refused"):
+        read_checkpoint(tmp_path / "b.pt")
+
+
+@pytest.mark.parametrize(
+    "controls",
+    [
+        pytest.param([{"name": "9/0"}], id="an attribute that does not exist"),
+        pytest.param([{"name": "note_density_quantile", "params": {"0": 1}}], id="an unknown parameter"),
+        pytest.param([3], id="a number"),
+        pytest.param(3, id="no list"),
+    ],
+)
+def test_an_unusable_encoder_configuration_is_refused(tmp_path, controls):
+    shape = GPT2Shape(833, 64, 8, 1, 2)
+    config = {**encoder_config(), "attribute_controls": controls}
+    write_checkpoint(tmp_path / "a.safetensors", random_arrays(shape), shape, config)
+    with pytest.raises(CheckpointError, match=r"encoder configuration|attribute"):
+        InferenceEngine.from_checkpoint(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("facts", [{"device": "warp"}, {"device": "cuda:99"}, {"dtype": "int4"}])
+def test_devices_and_types_that_are_not_there(tmp_path, facts):
+    with pytest.raises(CheckpointError, match=next(iter(facts))):
+        InferenceEngine.from_checkpoint(write_tiny_checkpoint(tmp_path / "t.safetensors"), **facts)
 
 
 def test_missing_arrays_are_named(tmp_path, arrays):

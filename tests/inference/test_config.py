@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+import numpy as np
 import pytest
 
 from midigpt_nb.errors import RequestValidationError
@@ -45,6 +46,40 @@ def test_bar_keys_may_be_text():
         {"tracks": [{"id": 1, "bars": [4], "bar_attributes": {"4": {"note_density": 3}}}]}
     )
     assert request.tracks[0].bar_attributes == {4: {"note_density": 3}}
+
+
+@pytest.mark.parametrize(
+    ("data", "path"),
+    [
+        pytest.param(None, "request", id="nothing"),
+        pytest.param([], "request", id="a list"),
+        pytest.param({"tracks": None}, "tracks", id="no tracks"),
+        pytest.param({"tracks": [3]}, "tracks[0]", id="a track that is a number"),
+        pytest.param({"tracks": [], "config": 7}, "config", id="settings that are a number"),
+        pytest.param(
+            {"tracks": [{"id": 0, "bars": [1], "bar_attributes": {1.7: {}}}]},
+            "tracks[0].bar_attributes",
+            id="bar 1.7",
+        ),
+        pytest.param(
+            {"tracks": [{"id": 0, "bars": [1], "bar_controls": {"one": {}}}]},
+            "tracks[0].bar_controls",
+            id="bar 'one'",
+        ),
+        pytest.param(
+            {"tracks": [{"id": 0, "bars": [1], "bar_controls": 3}]}, "tracks[0].bar_controls", id="no dict"
+        ),
+    ],
+)
+def test_data_of_the_wrong_shape_is_refused_with_its_place(data, path):
+    with pytest.raises(RequestValidationError) as caught:
+        GenerationRequest.from_dict(data)
+    assert [p.path for p in caught.value.problems] == [path]
+
+
+def test_a_selection_may_hold_lists_and_numpy_numbers():
+    request = GenerationRequest.from_selection([[1, 2], np.array([1, 3])])
+    assert request.tracks[0].bars == [2, 3] and type(request.tracks[0].id) is int
 
 
 def test_a_selection_becomes_a_request():

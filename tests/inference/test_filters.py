@@ -74,6 +74,11 @@ def test_temperature_sharpens_and_flattens():
     assert cold > 0.99 and warm == pytest.approx(0.731, abs=1e-3) and hot < 0.53
 
 
+@pytest.mark.parametrize("temperature", [1e-9, 1e-300, 5e-324])
+def test_the_coldest_temperatures_choose_the_best_token(temperature):
+    assert softmax(np.array([-50.0, 3.0, 2.999, 80.0]), temperature).tolist() == [0, 0, 0, 1]
+
+
 @pytest.mark.parametrize(
     ("u", "index"),
     [(0.0, 1), (0.19, 1), (0.2, 3), (0.999999, 3)],

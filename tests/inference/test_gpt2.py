@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -74,6 +77,17 @@ def test_skipping_tokens_with_their_positions_kept_is_the_same_as_never_having_t
     decoding.feed(TOKENS[None, kept[:4]], kept[:4])
     logits = decoding.logits(TOKENS[None, kept[4:]], kept[4:])
     np.testing.assert_allclose(logits[0], by_definition(TOKENS[kept], kept), atol=1e-4)
+
+
+def test_logits_are_those_of_the_reference():
+    recorded = json.loads((Path(__file__).parent / "data" / "gpt2_logits.json").read_text())
+    shape = GPT2Shape(64, 64, 32, 2, 4)
+    network = GPT2Backend(shape, random_arrays(shape, seed=3), torch.device("cpu"), torch.float32)
+    tokens = np.array([recorded["tokens"]])
+    for last, logits in recorded["logits"].items():
+        n = int(last) + 1
+        got = network.start().logits(tokens[:, :n], np.arange(n))[0]
+        np.testing.assert_allclose(got, logits, atol=1e-4)
 
 
 def test_rewinding_forgets_exactly_what_came_after(backend):

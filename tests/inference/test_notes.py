@@ -91,7 +91,7 @@ def placer(bars, open_bars, **facts):
 
 def test_a_note_is_scaled_to_the_scores_resolution():
     assert placer([[], []], [0]).place(0, 0, GridNote(60, 90, 13, 7)) == (520, 280, 60, 90, 0)
-    assert placer([[], []], [0], resolution=100).place(0, 0, GridNote(60, 90, 1, 2)) == (8, 17, 60, 90, 0)
+    assert placer([[], []], [0], resolution=100).place(0, 0, GridNote(60, 90, 1, 2)) == (9, 16, 60, 90, 0)
 
 
 @pytest.mark.parametrize(
@@ -167,3 +167,17 @@ def test_what_is_written_survives_a_midi_file():
     table = score.table.replaced(open_cells, [np.array(new[c], dtype=np.int32) for c in open_cells])
     again = Score.from_midi(score.with_table(table).to_midi()).table
     assert again.notes[:, :4].tolist() == table.notes[:, :4].tolist()
+
+
+@pytest.mark.parametrize("resolution", [3, 12, 96, 100, 220, 480, 960, 1000, 1024])
+@pytest.mark.parametrize("metre", [(4, 4), (7, 8), (1, 16)], ids="{0[0]}/{0[1]}".format)
+def test_a_note_is_found_again_on_the_grid_where_it_was_written(resolution, metre):
+    """Also where a grid step is not a whole number of the score's ticks."""
+    table = Score([Track([Bar([], *metre) for _ in range(3)])], resolution=resolution).table
+    length = _core.bar_ticks(*metre, resolution)
+    for onset in range(_core.bar_ticks(*metre, 12)):
+        placed = NotePlacer(table, 12, [(0, 1)]).place(0, 1, GridNote(60, 90, onset, 2))
+        assert placed is not None and placed[0] < max(1, length)
+        if resolution >= 12:
+            grid = _core.grid_table(table.replaced([(0, 1)], [np.array([placed], dtype=np.int32)]), 12)
+            assert grid.notes[0, 0] == onset

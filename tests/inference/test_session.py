@@ -15,6 +15,7 @@ from midigpt_nb import _core
 from midigpt_nb.errors import (
     ContextOverflow,
     GenerationCancelled,
+    GenerationError,
     NoAcceptableCandidate,
     RequestValidationError,
 )
@@ -304,6 +305,24 @@ def test_the_report_measures_the_result(engine, score):
     assert rows["bar_note_density", 1].adherence is None
 
 
+def test_the_key_that_was_realised_is_that_of_the_window(engine):
+    """A piece in C with one window in F sharp: a bar written there is measured against its neighbours."""
+
+    def chord(*pitches):
+        return Bar([Note(p, 90, 0, 1900) for p in pitches])
+
+    c_major, f_sharp = chord(60, 64, 67, 48, 72), chord(66, 70, 73, 54, 78)
+    far = [c_major] * 28
+    score = Score([Track([*far, *[f_sharp] * 4]), Track([*far, f_sharp, Bar(), f_sharp, f_sharp])])
+    asked = request(TrackPrompt(1, [29]), model_dim=4, density_hard_limit=1, polyphony_hard_limit=1)
+    session = engine.session(score, asked)
+    result = session.run()
+    ((start, end),) = [step["window"] for step in session.plan_summary()]
+    window = engine.piece(result.table, min_bars=4).grid.window([0, 1], start, end)
+    key = next(r for r in session.report() if r.name == "key_signature")
+    assert key.realised == engine.attributes.track_values(window, 1)["key_signature"] == 6
+
+
 def test_attributes_that_an_earlier_result_carries_are_ignored(engine, score, monkeypatch):
     asked = request(TrackPrompt(0, [2]), model_dim=8)
     _, (rows,) = prompts_of(engine, score, asked, monkeypatch)
@@ -447,6 +466,26 @@ def test_several_sessions_at_once_do_not_disturb_each_other(engine, score):
     assert [together[i] for i in range(6)] == alone
 
 
+def test_a_model_that_breaks_is_told_as_a_failure_that_keeps_finished_bars(score, scripted):
+    calls = 0
+
+    def script(fed):
+        nonlocal calls
+        calls += 1
+        if calls > 40:
+            raise MemoryError("no room")
+        return None
+
+    session = scripted(script).session(score, request(TrackPrompt(0, list(range(8))), bars_per_step=1))
+    event = list(session.stream())[-1]
+    assert event.status == "failed" and isinstance(event.error.__cause__, MemoryError)
+    kept = changed_cells(score, event.score)
+    assert kept and kept < {(0, b) for b in range(8)}
+    with pytest.raises(GenerationError, match="no room") as caught:
+        session.run()
+    assert caught.value.partial.hash() == score.hash() and caught.value.status == "failed"
+
+
 # --- context and budget ---------------------------------------------------------------------------
 
 
@@ -509,6 +548,20 @@ def test_a_full_context_keeps_what_was_finished_and_the_old_rest(scripted, engin
     assert session.truncated and changed_cells(score, result) == {(0, 1)}
 
 
+def test_a_whole_piece_can_be_rewritten_though_its_tracks_never_fit_together(small_engine):
+    """Every track is to be written, so none can be left out everywhere; a step leaves out those it must."""
+    score = make_score(8, 4, notes_per_bar=8)
+    prompts = [TrackPrompt(t, [0, 1, 2, 3]) for t in range(8)]
+    session = small_engine.session(score, request(*prompts, bars_per_step="auto", density_hard_limit=8))
+    events = list(session.stream())
+    assert events[-1].status == "done"
+    assert changed_cells(score, events[-1].score) == {(t, b) for t in range(8) for b in range(4)}
+    kept = request(*prompts, bars_per_step="auto", density_hard_limit=8, context="all")
+    failed = list(small_engine.session(score, kept).stream())[-1]
+    assert failed.status == "failed" and isinstance(failed.error, ContextOverflow)
+    assert "set context='auto'" in str(failed.error) and changed_cells(score, failed.score)
+
+
 def test_silent_context_is_not_shown(engine):
     score = make_score(3, 8)
     quiet = Score([*score.tracks, Track([Bar() for _ in range(8)], instrument=40, track_type="melodic")])
@@ -532,8 +585,9 @@ def test_settings_that_thin_out_or_only_plan(engine, score):
     session = engine.session(score, request(TrackPrompt(0, list(range(8))), infill_probability=0.25))
     assert len(session.generated_bars[0]) == 2
     assert changed_cells(score, session.run()) == {(0, b) for b in session.generated_bars[0]}
-    with pytest.raises(RequestValidationError, match=r"plan_summary\(\)"):
-        engine.session(score, request(TrackPrompt(0, [2]), plan_only=True)).run()
+    for write in ("run", "stream", "run_variations"):
+        with pytest.raises(RequestValidationError, match=r"plan_summary\(\)"):
+            getattr(engine.session(score, request(TrackPrompt(0, [2]), plan_only=True)), write)()
 
 
 def test_plans_are_those_of_the_planner(engine, score):
@@ -544,12 +598,66 @@ def test_plans_are_those_of_the_planner(engine, score):
     ]
 
 
+@pytest.mark.parametrize("window", [8, 12, 16])
+def test_a_piece_shorter_than_the_window_that_was_asked_for_is_padded(engine, window):
+    score = make_score(2, 6)
+    prompts = TrackPrompt(0, [2]), TrackPrompt(1, autoregressive=True)
+    session = engine.session(score, request(*prompts, model_dim=window))
+    assert {tuple(step["window"]) for step in session.plan_summary()} == {(0, window)}
+    started = [e for e in session.stream() if isinstance(e, ev.StepStarted)]
+    assert {e.window for e in started} == {(0, 6)}
+    assert changed_cells(score, session.run()) == {(0, 2), *((1, b) for b in range(6))}
+
+
+def test_huge_numbers_are_limits_that_nothing_reaches(engine, score):
+    many = 10**30
+    limits = {"polyphony_hard_limit": many, "tracks_per_step": many, "min_overlap_bars": many, "top_k": many}
+    asked = request(TrackPrompt(0, [2]), seed=many, max_attempts=many, **limits)
+    assert changed_cells(score, engine.session(score, asked).run()) == {(0, 2)}
+
+
 def test_variations_are_numbered_and_replayable(engine, score):
     session = engine.session(score, request(TrackPrompt(0, [2]), num_candidates=3))
     takes = session.run_variations()
     assert [t["seed"] for t in takes] == [1, 2, 3] and len({t["score"].hash() for t in takes}) == 3
     again = engine.session(score, request(TrackPrompt(0, [2]), seed=3)).run()
     assert again.hash() == takes[2]["score"].hash() and takes[2]["error"] is None
+
+
+def test_the_examples_of_the_getting_started_page_run(engine):
+    """As they stand there, but for the model's name and a limit that keeps a random model brief."""
+    score = Score(
+        tracks=[Track(bars=[Bar() for _ in range(8)], instrument=0, track_type="melodic") for _ in range(3)],
+        resolution=480,
+        tempo=500000,
+    )
+
+    def written(*tracks, **config):
+        asked = GenerationRequest(
+            tracks=list(tracks),
+            config=InferenceConfig(temperature=1.0, model_dim=8, density_hard_limit=6, **config),
+        )
+        return changed_cells(score, engine.session(score, asked).run())
+
+    infill = TrackPrompt(id=0, bars=[4, 5, 6, 7])
+    assert written(infill, TrackPrompt(id=1, bars=[], ignore=True), top_p=0.95) == {
+        (0, b) for b in range(4, 8)
+    }
+    continued = TrackPrompt(
+        id=0,
+        bars=[],
+        autoregressive=True,
+        attributes={"max_polyphony": 3},
+        controls={"time_signature": 0},
+    )
+    assert written(continued, polyphony_hard_limit=4) == {(0, b) for b in range(8)}
+    shaped = TrackPrompt(
+        id=0,
+        bars=[0, 1, 2, 3],
+        attributes={"note_density": 5},
+        bar_attributes={0: {"note_density": 2}, 3: {"note_density": 8}},
+    )
+    assert written(shaped) == {(0, b) for b in range(4)}
 
 
 # --- the engine itself ----------------------------------------------------------------------------
@@ -600,6 +708,18 @@ def test_cached_and_whole_prompts_agree(engine, score, monkeypatch):
     assert positions != list(range(len(positions))), "hidden bars leave gaps"
     whole = engine.backend.start().logits(np.array([tokens]), np.array(positions))
     np.testing.assert_allclose(whole[0], seen[-1][2], atol=1e-4)
+
+
+def test_a_prompt_that_ends_in_a_hidden_bar_goes_on_from_the_last_visible_token(scripted, score):
+    replay = scripted(prefill_chunk=2048)
+    prompt = TrackPrompt(0, [6, 7], autoregressive=True, mask_bars=[5])
+    session = replay.session(score, request(prompt, model_dim=8, mask_mode="attention"))
+    session.run()
+    (fed, places), (last, at), (_, after) = replay.backend.fed[:3]
+    bar_end = replay.tokenizer.vocab.encode(T.BarEnd, 0)
+    assert last[0] == bar_end and at[0] == places[-1] + 1, "the end of bar 4, the last one that is visible"
+    assert after[0] > at[-1] + 3, "new tokens are numbered on behind the hidden bar"
+    assert len(fed) == len(places) and changed_cells(score, session.run()) <= {(0, 6), (0, 7)}
 
 
 def test_forced_tokens_ride_along(scripted, score):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
+import numpy as np
 import pytest
 
 from midigpt_nb.errors import RequestValidationError
 from midigpt_nb.inference import GenerationRequest, InferenceConfig, TrackPrompt, validate_request
+from midigpt_nb.inference.config import settings
 from midigpt_nb.score.model import Bar, Note, Score, Track
 
 from .conftest import make_score
@@ -197,3 +200,91 @@ def test_escalation_above_three_is_toned_down_not_refused(engine):
     request = GenerationRequest([OK], InferenceConfig(temperature_escalation=5.0))
     with pytest.warns(UserWarning, match="held at 3"):
         engine.session(make_score(), request)
+
+
+# --- odd types ------------------------------------------------------------------------------------
+
+
+def test_numpy_numbers_arrays_and_ranges_are_as_good_as_lists(tokenizer):
+    prompt = TrackPrompt(
+        np.int64(0),
+        np.arange(2, 4),
+        mask_bars=(0,),
+        autoregressive=np.bool_(False),
+        attributes={"note_density": np.int16(3)},
+        bar_attributes={np.int64(2): {"note_density": np.int8(1)}},
+    )
+    config = InferenceConfig(temperature=np.float32(0.5), top_k=np.int32(5), model_dim=np.int64(4))
+    config.bars_per_step = "auto"
+    request = GenerationRequest((prompt, TrackPrompt(1, range(3, 8), autoregressive=True)), config)
+    checked = validate_request(request, make_score(), tokenizer.config, tokenizer.analyzer)
+    first = checked.tracks[0]
+    assert (first.id, first.bars, first.mask_bars) == (0, [2, 3], [0])
+    assert type(first.id) is int and type(first.attributes["note_density"]) is int
+    assert type(next(iter(first.bar_attributes))) is int
+    assert checked.tracks[1].bars == [3, 4, 5, 6, 7] and checked.config.bars_per_step == 0
+    assert isinstance(request.tracks, tuple) and isinstance(prompt.bars, np.ndarray), "left as it was"
+
+
+ODD = [None, True, -1, 10**30, 1.5, float("nan"), "x", b"x", 2j, [1], ["1"], [None], {1: 2}, {"a": None},
+       np.array([1, 2]), np.float32(0.5), object(), [[1]], {True: {}}]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [f.name for f in dataclasses.fields(TrackPrompt)])
+def test_a_prompt_of_any_odd_thing_is_taken_or_refused_in_words(tokenizer, name):
+    for odd in ODD:
+        prompt = TrackPrompt(0, [1])
+        setattr(prompt, name, odd)
+        check_words(tokenizer, GenerationRequest([prompt, TrackPrompt(1, [2])]))
+
+
+@pytest.mark.parametrize("name", list(settings()))
+def test_a_setting_of_any_odd_thing_is_taken_or_refused_in_words(tokenizer, name):
+    for odd in [*ODD, float("inf"), -float("inf")]:
+        request = GenerationRequest([OK])
+        setattr(request.config, name, odd)
+        check_words(tokenizer, request)
+
+
+@pytest.mark.parametrize("field", ["tracks", "config", "controls"])
+def test_a_request_of_any_odd_thing_is_refused_in_words(tokenizer, field):
+    for odd in ODD:
+        check_words(tokenizer, dataclasses.replace(GenerationRequest([OK]), **{field: odd}), refused=True)
+        check_words(tokenizer, odd, refused=True)
+
+
+def check_words(tokenizer, request, *, refused=False):
+    """Taken, or refused with a place, a value and what would be accepted."""
+    try:
+        validate_request(request, make_score(), tokenizer.config, tokenizer.analyzer)
+    except RequestValidationError as error:
+        for problem in error.problems:
+            assert problem.path and problem.message and (problem.allowed or problem.hint), problem
+            assert "(given " in str(problem)
+    else:
+        assert not refused, request
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        (TrackPrompt(0, [True]), "there are no such bars (given [True])"),
+        (TrackPrompt(0, 4), "tracks[0].bars: is not possible (given 4); allowed: a list of bars; [4, 5]"),
+        (TrackPrompt(0, [1], bar_attributes={True: {"note_density": 1}}), "bars are whole numbers"),
+        (TrackPrompt(0, [1], attributes=None), "allowed: a dict {name: value}"),
+        (TrackPrompt("0", [1]), "allowed: a track's number"),
+        (TrackPrompt(0, [1], ignore=0), "allowed: True or False"),
+    ],
+    ids=["bool bar", "one bar", "bool key", "no dict", "text id", "number for a flag"],
+)
+def test_fields_of_the_wrong_kind(tokenizer, prompt, words):
+    assert words in problems(tokenizer, prompt)[0]
+
+
+def test_attributes_the_model_was_never_taught_are_refused(tokenizer):
+    analyzer = copy.copy(tokenizer.analyzer)
+    rows = [dataclasses.replace(a, emitted=a.name != "bar_note_density") for a in analyzer.attributes]
+    analyzer.get = {a.name: a for a in rows}.get
+    request = GenerationRequest([TrackPrompt(0, [1], bar_attributes={1: {"note_density": 3}})])
+    with pytest.raises(RequestValidationError, match="was never taught it"):
+        validate_request(request, make_score(), tokenizer.config, analyzer)

@@ -41,10 +41,19 @@ def from_checkpoint(
 def _device(name: str | None) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    device = torch.device(name or "cpu")
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not present.get(device.type, False):
-        raise CheckpointError(f"device {name!r} is not available here")
+    present = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+    }
+    try:
+        device = torch.device(name or "cpu")
+    except (RuntimeError, TypeError) as error:
+        known = ", ".join(repr(kind) for kind in ("auto", *present))
+        raise CheckpointError(f"device {name!r} is unknown; known: {known}") from error
+    if (device.index or 0) >= present.get(device.type, 0):
+        here = ", ".join(repr(kind) for kind, n in present.items() if n)
+        raise CheckpointError(f"device {name!r} is not available here; available: {here}")
     return device
 
 
