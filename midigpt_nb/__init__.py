@@ -22,7 +22,7 @@ __version__ = "0.1.0"
 
 __all__ = ["Bar", "InfillEditor", "Note", "PianoRoll", "Score", "Track", "__version__", "show"]
 
-# Heavy names are imported on first use, so that `import midigpt_nb` loads neither torch, matplotlib nor anywidget.
+# Heavy names are imported on first use: `import midigpt_nb` loads neither torch, matplotlib nor anywidget.
 _LAZY = {
     "InfillEditor": "midigpt_nb.widgets.infill_editor",
     "PianoRoll": "midigpt_nb.widgets.piano_roll",

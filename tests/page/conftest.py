@@ -16,11 +16,10 @@ import harness
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
+def chromium(playwright_driver: Any) -> Iterator[Any]:
     if harness.chromium_path() is None:
         pytest.fail("chromium is missing in CI") if os.environ.get("CI") else pytest.skip("needs chromium")
-    pytest.importorskip("playwright")
-    with harness.browser() as browser:
+    with harness.browser(playwright_driver) as browser:
         yield browser
 
 

@@ -232,13 +232,10 @@ class Roll:
 
 
 @contextmanager
-def browser() -> Iterator[Any]:
-    """A headless Chromium."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as p:
-        chromium = p.chromium.launch(executable_path=chromium_path(), args=FLAGS)
-        try:
-            yield chromium
-        finally:
-            chromium.close()
+def browser(driver: Any) -> Iterator[Any]:
+    """A headless Chromium of a started Playwright."""
+    chromium = driver.chromium.launch(executable_path=chromium_path(), args=FLAGS)
+    try:
+        yield chromium
+    finally:
+        chromium.close()
