@@ -116,7 +116,7 @@ class NoAcceptableCandidate(GenerationError):
 
 
 class GenerationCancelled(MidiGPTError):
-    """The job was cancelled. `.partial` is the score with the finished bars, `.gen_count` the tokens drawn."""
+    """The job was cancelled. `.partial` is the score with the finished bars, `.gen_count` counts tokens."""
 
     status = "cancelled"
 

@@ -128,8 +128,8 @@ VELOCITY_TO_LEVEL = np.minimum(1 + _VELOCITIES * (VELOCITY_LEVELS - 1) // 128, V
 VELOCITY_TO_LEVEL[0] = 0
 VELOCITY_TO_LEVEL[127] = VELOCITY_LEVELS - 1
 
-# Upper limits of the first nine density bins: rows 0-127 by program, row 128 for drums. The file is read by its
-# place beside this package, because a bare training machine cannot import the package around it.
+# Upper limits of the first nine density bins: rows 0-127 by program, row 128 for drums. The file is
+# read by its place beside this package: a bare training machine cannot import the package around it.
 DRUM_DENSITY_ROW = 128
 _DENSITY_FILE = Path(__file__).parent.parent / "attributes" / "data" / "density_quantiles.json"
 _DENSITY_ROWS = json.loads(_DENSITY_FILE.read_text(encoding="utf-8"))
