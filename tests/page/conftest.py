@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +12,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import harness
-
-
-@pytest.fixture(scope="session")
-def chromium(playwright_driver: Any) -> Iterator[Any]:
-    if harness.chromium_path() is None:
-        pytest.fail("chromium is missing in CI") if os.environ.get("CI") else pytest.skip("needs chromium")
-    with harness.browser(playwright_driver) as browser:
-        yield browser
 
 
 @pytest.fixture

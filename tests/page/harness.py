@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import base64
-import os
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +14,8 @@ from midigpt_nb.widgets import protocol
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "midigpt_nb" / "widgets" / "static"
 HARNESS = ROOT / "js" / "test" / "harness.html"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-    "--force-device-scale-factor=1",
-    "--autoplay-policy=no-user-gesture-required",
-    "--mute-audio",
-]
 RESOLUTION = 480
 BAR = 4 * RESOLUTION
-
-
-def chromium_path() -> str | None:
-    """The system's Chromium, or None."""
-    path = os.environ.get("CHROMIUM", shutil.which("chromium") or "/usr/bin/chromium")
-    return path if Path(path).exists() else None
 
 
 def b64(data: bytes) -> str:
@@ -229,13 +207,3 @@ class Roll:
 
     def sent(self) -> list[dict[str, Any]]:
         return self.page.evaluate("() => window.host.sent")
-
-
-@contextmanager
-def browser(driver: Any) -> Iterator[Any]:
-    """A headless Chromium of a started Playwright."""
-    chromium = driver.chromium.launch(executable_path=chromium_path(), args=FLAGS)
-    try:
-        yield chromium
-    finally:
-        chromium.close()

@@ -8,9 +8,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # lab.py and fakes.py are helpers, not test modules
 
 from fakes import Page, install_comm
-from lab import chromium, lab, page
+from lab import lab, page
 
-__all__ = ["chromium", "lab", "page"]
+__all__ = ["lab", "page"]
 
 
 @pytest.fixture

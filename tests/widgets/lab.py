@@ -6,7 +6,6 @@ import ast
 import json
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,19 +19,6 @@ from typing import Any
 
 import pytest
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-    "--force-device-scale-factor=1",
-    "--autoplay-policy=no-user-gesture-required",
-    "--mute-audio",
-]
 LOCAL = (
     "http://127.0.0.1",
     "http://localhost",
@@ -191,19 +177,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     pytest.importorskip("jupyterlab")
     with running_lab(tmp_path_factory.mktemp("lab")) as server:
         yield server
-
-
-@pytest.fixture(scope="session")
-def chromium(playwright_driver: Any) -> Iterator[Any]:
-    """One Chromium for the whole test run; tests skip without it, but fail when CI is set."""
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
-    if not Path(found).exists():
-        if os.environ.get("CI"):
-            pytest.fail("chromium is missing in CI")
-        pytest.skip("needs chromium")
-    browser = playwright_driver.chromium.launch(executable_path=found, args=FLAGS)
-    yield browser
-    browser.close()
 
 
 @pytest.fixture
