@@ -92,10 +92,12 @@ write_constraints() {
 # Plain pip takes a GPU build of several gigabytes on Linux. A CPU build is looked for first where pip looks anyway,
 # then at PyTorch's public index; when neither has one, the default build still works.
 install_torch() {
-  local version
+  local version offered
   version="$(sed -n 's/^torch==//p' "$ROOT/constraints.txt")"
   if [[ "$(uname -s)" == Linux && "${MIDIGPT_NB_TORCH:-cpu}" == cpu ]]; then
-    if "$VENV/bin/python" -m pip index versions torch 2>/dev/null | grep -qF " $version+cpu"; then
+    # Not a pipe into `grep -q`, which may stop pip in the middle and with `pipefail` look like a "no".
+    offered="$("$VENV/bin/python" -m pip index versions torch 2>/dev/null || true)"
+    if [[ "$offered" == *" $version+cpu"* ]]; then
       pip_install "torch==$version"
       return
     fi
