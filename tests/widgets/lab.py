@@ -224,6 +224,8 @@ def set_theme(page: Any, theme: str) -> None:
     )
     light = "true" if theme.endswith("Light") else "false"
     page.wait_for_function("(l) => document.body.dataset.jpThemeLight === l", arg=light)
+    # JupyterLab shows its splash while it changes; what is photographed is what comes after it.
+    page.wait_for_function("() => !document.getElementById('jupyterlab-splash')")
 
 
 def eventually(get: Callable[[], Any], want: Any = True, timeout: float = 30.0) -> None:
