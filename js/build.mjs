@@ -1,18 +1,19 @@
-// Bundles the page into the two files the Python package ships: widget.js (one ES module) and widget.css.
+// Bundles the page into the files the Python package ships: widget.js (one ES module) and widget.css, and the
+// code of the audio thread, which the page fetches only when it plays.
 import { statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { context } from "esbuild";
+import { build, context } from "esbuild";
 
-const OUT = fileURLToPath(new URL("../midigpt_nb/widgets/static/", import.meta.url));
-const BUDGET = { "widget.js": 160_000, "widget.css": 20_000 };
+const at = (path) => fileURLToPath(new URL(path, import.meta.url));
+const OUT = at("../midigpt_nb/widgets/static/");
+const SOUND = at("../midigpt_nb/data/sound/");
+const BUDGET = {
+  [`${OUT}widget.js`]: 160_000,
+  [`${OUT}widget.css`]: 20_000,
+  [`${SOUND}worklet.js`]: 450_000,
+};
 
-const ctx = await context({
-  entryPoints: {
-    widget: fileURLToPath(new URL("src/widget.ts", import.meta.url)),
-    "widget.style": fileURLToPath(new URL("src/widget.css", import.meta.url)),
-  },
-  entryNames: "[name]",
-  outdir: OUT,
+const shared = {
   bundle: true,
   format: "esm",
   target: "es2022",
@@ -20,8 +21,15 @@ const ctx = await context({
   charset: "utf8",
   legalComments: "inline",
   logLevel: "info",
-  write: true,
-  plugins: [],
+};
+const ctx = await context({
+  ...shared,
+  entryPoints: {
+    widget: at("src/widget.ts"),
+    "widget.style": at("src/widget.css"),
+  },
+  entryNames: "[name]",
+  outdir: OUT,
 });
 
 if (process.argv.includes("--watch")) {
@@ -29,12 +37,17 @@ if (process.argv.includes("--watch")) {
 } else {
   await ctx.rebuild();
   await ctx.dispose();
+  await build({
+    ...shared,
+    entryPoints: [at("src/playback/worklet/processor.ts")],
+    outfile: `${SOUND}worklet.js`,
+  });
   const { renameSync } = await import("node:fs");
   renameSync(`${OUT}widget.style.css`, `${OUT}widget.css`);
-  for (const [name, limit] of Object.entries(BUDGET)) {
-    const { size } = statSync(OUT + name);
+  for (const [path, limit] of Object.entries(BUDGET)) {
+    const { size } = statSync(path);
     if (size > limit) {
-      throw new Error(`${name} has ${size} bytes; the budget is ${limit}`);
+      throw new Error(`${path} has ${size} bytes; the budget is ${limit}`);
     }
   }
 }

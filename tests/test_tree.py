@@ -78,6 +78,7 @@ def size_of(*patterns: str) -> int:
         pytest.param(["widgets/static/*.js"], 160_000, id="the page's bundle"),
         pytest.param(["widgets/static/*.css"], 20_000, id="the page's style sheet"),
         pytest.param(["data/pocket/*"], 24_000_000, id="the bundled model"),
+        pytest.param(["data/sound/*"], 6_000_000, id="the sampled sound"),
         pytest.param(["**/*"], 40_000_000, id="the package"),
     ],
 )
@@ -103,6 +104,8 @@ def test_the_installed_package_has_every_file_of_the_tree() -> None:
         "widgets/static/widget.js",
         "widgets/static/widget.css",
         "data/example.mid",
+        "data/sound/gm.sf3",
+        "data/sound/worklet.js",
     ):
         assert Path(needed) in in_tree, f"{needed} is not in the tree"
 

@@ -10,8 +10,13 @@ export interface RollHandle {
   /** A cell's rectangle in client pixels. */
   barRect(track: number, bar: number): Rect | null;
   state(): Record<string, unknown>;
-  /** Bars [from, to) through the same synth, without a sound device. */
-  renderAudio(fromBar: number, toBar: number, sampleRate?: number): Promise<Rendering | null>;
+  /** Bars [from, to) through the same sound (the sampled one when asked for), without a sound device. */
+  renderAudio(
+    fromBar: number,
+    toBar: number,
+    sampleRate?: number,
+    sampled?: boolean,
+  ): Promise<Rendering | null>;
   /** Paints one frame now and returns its milliseconds. */
   paint(what?: Dirty[]): number;
   pan(px: number): void;
@@ -29,10 +34,20 @@ export function makeHandle(store: Store, ui: UiState, stage: Stage, surface: HTM
       return { x: box.left + rect.x, y: box.top + RULER + rect.y, w: rect.w, h: rect.h };
     },
     state: () => ({ ...storeState(store), ...viewState(ui, stage) }),
-    renderAudio: async (fromBar, toBar, sampleRate) => {
+    renderAudio: async (fromBar, toBar, sampleRate, sampled) => {
       const source = store.noteSource();
       const [from, to] = [store.bars.start(fromBar), store.bars.start(toBar)];
-      return source && renderOffline(source, (track) => store.soundOf(track), from, to, sampleRate);
+      return (
+        source &&
+        renderOffline(
+          source,
+          (track) => store.soundOf(track),
+          from,
+          to,
+          sampleRate,
+          sampled ? await store.soundFiles() : null,
+        )
+      );
     },
     paint: (what = ["grid", "notes", "overlay"]) => {
       stage.mark(what);
@@ -60,6 +75,8 @@ function storeState(store: Store): Record<string, unknown> {
       provisional: job.batches.reduce((n, batch) => n + batch.notes.count, 0),
     },
     playing: player.playing,
+    sound: player.sound,
+    soundMs: player.soundMs,
     position: player.position,
     loop: player.loop,
     problem: store.problem,

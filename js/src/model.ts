@@ -22,6 +22,8 @@ export interface Problem {
 export interface State {
   _doc: DataView | null;
   _rev: number;
+  /** Name of the sampled sound's bank; "" when there is none. */
+  _sound: string;
   caps: Caps;
   plan: Record<string, unknown>;
   selection: { cells?: Cell[] };

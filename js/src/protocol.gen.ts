@@ -120,6 +120,14 @@ export interface RequestSync {
   have: number;
 }
 
+/** a page that is about to play fetches the sampled sound, once a page */
+export interface RequestSound {
+  /** which file of the sampled sound */
+  file: "worklet" | "bank";
+  /** which part of it, from 0 */
+  part: number;
+}
+
 /** the request was carried out (or accepted) */
 export interface OkAnswer {
   v: number;
@@ -141,6 +149,8 @@ export interface OkAnswer {
   tokens?: number;
   /** sync: note records in buffer 0 */
   count?: number;
+  /** sound: how many parts the file has */
+  parts?: number;
 }
 
 /** the request was refused; nothing changed */
@@ -278,6 +288,7 @@ export interface Requests {
   undo: RequestUndo;
   redo: RequestRedo;
   sync: RequestSync;
+  sound: RequestSound;
 }
 
 export type JobEvent =

@@ -8,8 +8,10 @@ import { type JobHost, Jobs } from "./jobs.ts";
 import { type HostModel, Kernel, type Problem, RequestError, type State } from "./model.ts";
 import { NoteTable, type ParsedDocument, parseDocument } from "./note_table.ts";
 import { playable } from "./playable.ts";
-import { Player, type TrackSound } from "./playback/player.ts";
+import { Player, type SampledChoice, type TrackSound } from "./playback/player.ts";
+import { SampledSound } from "./playback/sampled.ts";
 import type { LoopRange, NoteSource } from "./playback/scheduler.ts";
+import { type SoundFiles, soundFiles } from "./playback/sound_files.ts";
 import { type Caps, type Cell, FLAG_GENERATED, type JobState, type TrackInfo } from "./protocol.gen.ts";
 import { Selection } from "./selection.ts";
 import { strings } from "./strings.ts";
@@ -77,8 +79,13 @@ export class Store {
     this.player = new Player(
       () => this.noteSource(),
       (track) => this.soundOf(track),
+      () => this.sampledSound(),
     );
     this.player.onChange = () => this.transportChanged();
+    this.player.onSimpleSound = () => {
+      this.outcome = strings.simpleSound;
+      this.changed("job");
+    };
     this.watch();
     this.readDocument();
     this.readSelection();
@@ -195,6 +202,28 @@ export class Store {
   soundOf(track: number): TrackSound {
     const info = this.tracks[track];
     return { program: info?.program ?? 0, drum: info?.drum ?? false };
+  }
+
+  /** The files of the sampled sound, from the kernel (or from the exported page). */
+  soundFiles(): Promise<SoundFiles> {
+    return soundFiles(this.get("_sound"), async (file, part) => {
+      const { ok, buffers } = await this.kernel.request("sound", { file, part });
+      return { bytes: buffers[0] as DataView, parts: ok.parts ?? 1 };
+    });
+  }
+
+  private sampledSound(): SampledChoice | null {
+    const name = this.get("_sound");
+    if (!name) {
+      return null;
+    }
+    return {
+      name,
+      open: async (context) => {
+        const { worklet, bank } = await this.soundFiles();
+        return SampledSound.open(context, context.destination, worklet, bank);
+      },
+    };
   }
 
   /** What the player plays: notes as the roll shows them. */

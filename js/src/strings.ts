@@ -91,6 +91,7 @@ export const strings = {
   dismiss: "Dismiss",
   details: "Copy details",
   noSound: "This browser gives the page no sound",
+  simpleSound: "Playing simple sounds: this page cannot use the sampled ones",
   // tracks
   mute: (name: string): string => `Mute ${name}`,
   solo: (name: string): string => `Solo ${name}`,

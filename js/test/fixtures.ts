@@ -84,6 +84,7 @@ export function fakeModel(state: Partial<State> = {}): FakeModel {
   const full: State = {
     _doc: null,
     _rev: 0,
+    _sound: "",
     caps: { model: "test", attributes: [] },
     plan: {},
     selection: { cells: [] },

@@ -16,6 +16,7 @@ import traitlets as t
 from midigpt_nb.score.model import Score
 from midigpt_nb.widgets.document import Cell, Document
 from midigpt_nb.widgets.protocol import ProtocolError, error_message, ok_message, parse_request
+from midigpt_nb.widgets.sound import SoundFiles, packaged_sound
 from midigpt_nb.widgets.traits import (
     AttributesTrait,
     LoopTrait,
@@ -88,6 +89,8 @@ class PianoRoll(anywidget.AnyWidget):
     readonly = t.Bool(False).tag(sync=True)
     playing = t.Bool(False).tag(sync=True)
     position = t.Float(0.0, help="playback position as the page reports it").tag(sync=True)
+    soundfont = t.Unicode("", help="a SoundFont file (.sf2, .sf3) to play with; empty: the packaged sound")
+    _sound = t.Unicode("", help="name of the bank that the page plays with").tag(sync=True)
 
     events: tuple[str, ...] = ("score", "selection")
     """Names that `on` knows."""
@@ -102,6 +105,7 @@ class PianoRoll(anywidget.AnyWidget):
         self._title = str(title)
         self._handlers: dict[str, list[Callable[[dict[str, Any]], object]]] = {}
         self._preview: tuple[int, bytes] | None = None
+        self._sound_files: SoundFiles | None = None
         self.errors: list[Exception] = []
         super().__init__(_doc=self._document.pack(self._title), **kwargs)
         self.on_msg(self._on_page_message)
@@ -295,6 +299,30 @@ class PianoRoll(anywidget.AnyWidget):
 
     def _request_sync(self, job: str | None, have: int) -> tuple[dict[str, Any], list[bytes] | None]:
         return {"job": None}, None
+
+    @t.default("_sound")
+    def _packaged_sound(self) -> str:
+        self._sound_files = packaged_sound()
+        return self._sound_files.name if self._sound_files else ""
+
+    @t.validate("soundfont")
+    def _check_soundfont(self, proposal: Any) -> str:
+        path = proposal["value"]
+        try:
+            self._sound_files = SoundFiles(path) if path else packaged_sound()
+        except (OSError, ValueError) as problem:
+            raise t.TraitError(f"soundfont: {problem}") from problem
+        self._sound = self._sound_files.name if self._sound_files else ""
+        return str(path)
+
+    def _request_sound(self, file: str, part: int) -> tuple[dict[str, Any], list[bytes]]:
+        if not self._sound or self._sound_files is None:
+            raise UserError("this installation has no sampled sound", "no_sound")
+        try:
+            data, parts = self._sound_files.part(file, part)
+        except ValueError as problem:
+            raise UserError(str(problem), "no_sound") from problem
+        return {"parts": parts}, [data]
 
     def _request_generate(
         self, selection: Any, attributes: Any = None, sampling: Any = None

@@ -163,6 +163,15 @@ MESSAGES: tuple[Message, ...] = (
         ),
         meaning="a page that missed an event, or was opened late, asks for the whole picture of a job",
     ),
+    Message(
+        "sound",
+        "request",
+        (
+            Field("file", '"worklet" | "bank"', "which file of the sampled sound"),
+            Field("part", "number", "which part of it, from 0"),
+        ),
+        meaning="a page that is about to play fetches the sampled sound, once a page",
+    ),
     # --- answers
     Message(
         "ok",
@@ -181,8 +190,9 @@ MESSAGES: tuple[Message, ...] = (
             Field("label", "string", "sync: name of the action", optional=True),
             Field("tokens", "number", "sync: tokens sampled so far", optional=True),
             Field("count", "number", "sync: note records in buffer 0", optional=True),
+            Field("parts", "number", "sound: how many parts the file has", optional=True),
         ),
-        buffers="sync: buffer 0: all provisional notes of the job",
+        buffers="sync: buffer 0: all provisional notes of the job; sound: buffer 0: the part",
         meaning="the request was carried out (or accepted)",
     ),
     Message(

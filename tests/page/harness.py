@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from midigpt_nb.widgets import protocol
+from midigpt_nb.widgets.sound import BANK, WORKLET
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "midigpt_nb" / "widgets" / "static"
@@ -135,6 +136,7 @@ def state(**changes: Any) -> dict[str, Any]:
     """Synced state of an editor with a model."""
     return {
         "_rev": 1,
+        "_sound": "",
         "caps": {"model": "pocket", "attributes": ATTRIBUTES},
         "plan": {},
         "selection": {"cells": []},
@@ -166,12 +168,19 @@ class Roll:
         page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         page.on("request", lambda r: self.errors.append(r.url) if r.url.startswith("http") else None)
 
-    def mount(self, doc: bytes, host: str = "light", **changes: Any) -> dict[str, float]:
+    def mount(
+        self, doc: bytes, host: str = "light", *, sampled: bool = False, **changes: Any
+    ) -> dict[str, float]:
+        """Show the widget; `sampled`: with the packaged sound behind it."""
+        sound = None
+        if sampled:
+            sound = {"worklet": b64(WORKLET.read_bytes()), "bank": b64(BANK.read_bytes())}
+            changes["_sound"] = "gm"
         self.page.goto(HARNESS.as_uri())
         self.page.evaluate("name => { document.body.dataset.host = name }", host)
         esm = (STATIC / "widget.js").read_text(encoding="utf-8")
         css = (STATIC / "widget.css").read_text(encoding="utf-8")
-        arguments = {"esm": esm, "css": css, "state": state(**changes), "doc": b64(doc)}
+        arguments = {"esm": esm, "css": css, "state": state(**changes), "doc": b64(doc), "sound": sound}
         return self.page.evaluate("args => window.mount(args)", arguments)
 
     def call(self, expression: str, *args: Any) -> Any:

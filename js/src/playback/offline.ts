@@ -1,6 +1,8 @@
-/** Renders a stretch of the piece with the same synth, without a sound device: for tests and for export. */
+/** Renders a stretch of the piece with the same sounds, without a sound device: for tests and for export. */
 import type { TrackSound } from "./player.ts";
+import { SampledSound } from "./sampled.ts";
 import type { NoteSource } from "./scheduler.ts";
+import type { SoundFiles } from "./sound_files.ts";
 import { Synth } from "./synth.ts";
 
 export interface Rendering {
@@ -22,20 +24,29 @@ export async function renderOffline(
   fromTick: number,
   toTick: number,
   sampleRate = 44_100,
+  files: SoundFiles | null = null,
   tail = 1,
 ): Promise<Rendering> {
   const { tempo } = source;
   const base = tempo.seconds(fromTick);
   const seconds = tempo.seconds(toTick) - base + LEAD_IN_S + tail;
   const context = new OfflineAudioContext(2, Math.ceil(seconds * sampleRate), sampleRate);
-  const synth = new Synth(context, context.destination);
+  const sampled = files && (await SampledSound.open(context, context.destination, files.worklet, files.bank));
+  const synth = sampled ?? new Synth(context, context.destination);
   const onsets: number[] = [];
+  for (const { tick, track, controller, value } of source.controls ?? []) {
+    if (tick < toTick) {
+      const at = Math.max(0, LEAD_IN_S + tempo.seconds(Math.max(tick, fromTick)) - base);
+      synth.control({ track, ...soundOf(track) }, controller, value, at);
+    }
+  }
   source.notesBetween(fromTick, toTick, (note) => {
     const start = LEAD_IN_S + tempo.seconds(note.onset) - base;
     const stop = LEAD_IN_S + tempo.seconds(Math.min(note.onset + note.duration, toTick)) - base;
     onsets.push(start);
     synth.play({ ...note, ...soundOf(note.track) }, start, stop);
   });
+  await sampled?.settled();
   const buffer = await context.startRendering();
   const channels = [buffer.getChannelData(0), buffer.getChannelData(1)];
   let peak = 0;

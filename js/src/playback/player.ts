@@ -1,35 +1,60 @@
 /** Transport of one score: play, stop, seek, loop. One audio context for the page; one player sounds at a time. */
-import { type LoopRange, type NoteSource, Scheduler, TIMER_MS } from "./scheduler.ts";
+import type { Instrument } from "./instrument.ts";
+import { type Control, type LoopRange, type NoteSource, Scheduler, TIMER_MS } from "./scheduler.ts";
 import { Synth } from "./synth.ts";
 
 /** Shared by all widgets of the page, whatever copy of this module they run. */
 interface PageAudio {
   context: AudioContext | null;
   owner: { stop(): void } | null;
+  /** Sampled sounds that were opened, by the name of their bank. */
+  sampled: Map<string, Promise<Instrument>>;
 }
 
-const AUDIO_KEY = Symbol.for("mgnb.audio.v1");
+const AUDIO_KEY = Symbol.for("mgnb.audio.v2");
 
 function pageAudio(): PageAudio {
   const page = globalThis as unknown as Record<symbol, PageAudio | undefined>;
-  page[AUDIO_KEY] ??= { context: null, owner: null };
+  page[AUDIO_KEY] ??= { context: null, owner: null, sampled: new Map() };
   return page[AUDIO_KEY];
 }
 
 export interface TrackSound {
   program: number;
   drum: boolean;
+  /** MIDI volume 0..127 set by hand; undefined leaves what the file says. */
+  volume?: number | undefined;
+}
+
+/** A sampled sound: the name of its bank, and how to open it on a context. */
+export interface SampledChoice {
+  name: string;
+  open(context: AudioContext): Promise<Instrument>;
 }
 
 /** Time between the click and the first sound: enough for the first notes to be scheduled in time. */
 const START_DELAY_S = 0.06;
+/** How long the first note waits for the sampled sound before the simple one steps in. */
+const PATIENCE_MS = 1000;
+const VOLUME = 7;
 
 export class Player {
   /** Called when it starts, stops (also by itself, at the end) or jumps. */
   onChange: () => void = () => {};
+  /** The sampled sound cannot be had here: the simple one plays. Called once. */
+  onSimpleSound: (reason: string) => void = () => {};
+  /** 2 plays twice as fast; heard from the next start or jump. */
+  rate = 1;
+  /** Milliseconds from the last start to the moment there was something to play on. */
+  soundMs = 0;
 
   private scheduler: Scheduler | null = null;
-  private synth: Synth | null = null;
+  private instrument: Instrument | null = null;
+  private simple: Synth | null = null;
+  /** Counts starts, so that a sound that comes too late for one does not begin another. */
+  private starts = 0;
+  private waiting = false;
+  private told = false;
   private timer: ReturnType<typeof setInterval> | undefined;
   private restTick = 0;
   private range: LoopRange | null = null;
@@ -37,10 +62,16 @@ export class Player {
   constructor(
     private readonly source: () => NoteSource | null,
     private readonly soundOf: (track: number) => TrackSound,
+    private readonly sampled: () => SampledChoice | null = () => null,
   ) {}
 
   get playing(): boolean {
-    return this.scheduler !== null;
+    return this.scheduler !== null || this.waiting;
+  }
+
+  /** "sampled", "simple", or "" before anything has sounded. */
+  get sound(): string {
+    return this.instrument === null ? "" : this.instrument instanceof Synth ? "simple" : "sampled";
   }
 
   get loop(): LoopRange | null {
@@ -77,20 +108,34 @@ export class Player {
       page.owner = this;
     }
     this.halt(this.scheduler !== null);
-    if (this.synth?.context !== context) {
-      this.synth?.dispose();
-      this.synth = new Synth(context, context.destination);
-    }
     if (this.restTick >= source.endTick - 1) {
       this.restTick = this.range ? this.range.start : 0;
     }
-    this.begin(context, this.restTick);
+    void this.start(context);
     this.onChange();
     return true;
   }
 
+  /** Fetches and opens the sampled sound ahead of the first note (from a user gesture). */
+  warmUp(): void {
+    const context = openContext();
+    if (context) {
+      void this.openSampled(context)?.catch(() => {});
+    }
+  }
+
+  /** One note now, to hear what is drawn or pointed at. */
+  audition(track: number, pitch: number, velocity = 96, seconds = 0.35): void {
+    const context = openContext();
+    if (context) {
+      const instrument = this.instrument ?? this.simpleSound(context);
+      const now = context.currentTime + 0.01;
+      instrument.play({ ...this.soundOf(track), track, pitch, velocity }, now, now + seconds);
+    }
+  }
+
   stop(): void {
-    if (!this.scheduler) {
+    if (!this.playing) {
       return;
     }
     this.restTick = this.position;
@@ -103,7 +148,7 @@ export class Player {
     const context = pageAudio().context;
     this.restTick = Math.max(0, tick);
     if (this.scheduler && context) {
-      this.synth?.silence();
+      this.instrument?.silence();
       this.begin(context, this.restTick);
     }
     this.onChange();
@@ -111,21 +156,99 @@ export class Player {
 
   dispose(): void {
     this.halt();
-    this.synth?.dispose();
-    this.synth = null;
+    this.simple?.dispose();
+    this.simple = null;
+    this.instrument = null;
     const page = pageAudio();
     if (page.owner === this) {
       page.owner = null;
     }
   }
 
+  /** Begins as soon as there is something to play on. */
+  private async start(context: AudioContext): Promise<void> {
+    const start = ++this.starts;
+    const began = performance.now();
+    const opening = this.openSampled(context);
+    if (opening) {
+      this.waiting = true;
+      const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), PATIENCE_MS));
+      try {
+        this.instrument = (await Promise.race([opening, late])) ?? this.simpleSound(context);
+        void opening.then(
+          (instrument) => this.adopt(instrument, start),
+          () => {},
+        );
+      } catch (error) {
+        this.instrument = this.simpleSound(context);
+        this.tellOnce(String(error));
+      }
+      if (start !== this.starts) {
+        return;
+      }
+      this.waiting = false;
+      this.soundMs = performance.now() - began;
+    } else {
+      this.instrument = this.simpleSound(context);
+    }
+    this.begin(context, this.restTick);
+    this.onChange();
+  }
+
+  /** The sampled sound came after the simple one had begun: later notes are played on it. */
+  private adopt(instrument: Instrument, start: number): void {
+    if (start === this.starts) {
+      this.instrument = instrument;
+    }
+  }
+
+  private openSampled(context: AudioContext): Promise<Instrument> | null {
+    const choice = this.sampled();
+    if (!choice) {
+      return null;
+    }
+    const { sampled } = pageAudio();
+    let opening = sampled.get(choice.name);
+    if (!opening) {
+      opening = choice.open(context);
+      sampled.set(choice.name, opening);
+      opening.catch(() => sampled.delete(choice.name));
+    }
+    return opening;
+  }
+
+  private simpleSound(context: AudioContext): Synth {
+    if (this.simple?.context !== context) {
+      this.simple?.dispose();
+      this.simple = new Synth(context, context.destination);
+    }
+    return this.simple;
+  }
+
+  private tellOnce(reason: string): void {
+    if (!this.told) {
+      this.told = true;
+      this.onSimpleSound(reason);
+    }
+  }
+
   private begin(context: AudioContext, tick: number): void {
     clearInterval(this.timer);
+    const volumes = new Map<number, number>();
     const scheduler = new Scheduler(
       () => this.source() ?? EMPTY,
-      (note, start, stop) => this.synth?.play({ ...note, ...this.soundOf(note.track) }, start, stop),
+      (note, start, stop) => {
+        const sound = this.soundOf(note.track);
+        if (sound.volume !== undefined && volumes.get(note.track) !== sound.volume) {
+          volumes.set(note.track, sound.volume);
+          this.instrument?.control({ track: note.track, ...sound }, VOLUME, sound.volume, start);
+        }
+        this.instrument?.play({ ...note, ...sound }, start, stop);
+      },
       tick,
       context.currentTime + START_DELAY_S,
+      (control, time) => this.control(control, time),
+      this.rate,
     );
     scheduler.loop = this.range;
     this.scheduler = scheduler;
@@ -141,13 +264,22 @@ export class Player {
     turn();
   }
 
+  private control({ track, controller, value }: Control, time: number): void {
+    const sound = this.soundOf(track);
+    if (controller !== VOLUME || sound.volume === undefined) {
+      this.instrument?.control({ track, ...sound }, controller, value, time);
+    }
+  }
+
   /** Ends scheduling; `cut` also ends what sounds (else it rings out). */
   private halt(cut = true): void {
     clearInterval(this.timer);
     this.timer = undefined;
     this.scheduler = null;
+    this.waiting = false;
+    this.starts++;
     if (cut) {
-      this.synth?.silence();
+      this.instrument?.silence();
     }
   }
 }

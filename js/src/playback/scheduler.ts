@@ -17,14 +17,25 @@ export interface PlayableNote {
   velocity: number;
 }
 
+/** A controller (or bend, see instrument.ts) of a track. */
+export interface Control {
+  tick: number;
+  track: number;
+  controller: number;
+  value: number;
+}
+
 export interface NoteSource {
   tempo: TempoMap;
   endTick: number;
+  /** By tick: pedals, volume, pan, bends. */
+  controls?: readonly Control[];
   /** Visits notes with from <= onset < to; read anew at each call, so edits are heard at once. */
   notesBetween(from: number, to: number, visit: (note: PlayableNote) => void): void;
 }
 
 export type NoteSink = (note: PlayableNote, start: number, stop: number) => void;
+export type ControlSink = (control: Control, time: number) => void;
 
 /** A stretch of the piece that sounds without a jump. */
 interface Segment {
@@ -46,15 +57,19 @@ export class Scheduler {
   private endTime = Number.POSITIVE_INFINITY;
   loop: LoopRange | null = null;
 
+  /** `rate` is the tempo factor: 2 plays twice as fast. */
   constructor(
     private readonly source: () => NoteSource,
     private readonly sink: NoteSink,
     startTick: number,
     startTime: number,
+    private readonly controlSink: ControlSink = () => {},
+    private readonly rate = 1,
   ) {
     this.cursorTick = startTick;
     this.cursorTime = startTime;
     this.segments.push({ fromTick: startTick, fromTime: startTime, toTime: Number.POSITIVE_INFINITY });
+    this.chase(startTick, startTime);
   }
 
   /** True once the clock has passed the end of a piece that does not loop. */
@@ -89,7 +104,21 @@ export class Scheduler {
       }
     }
     const elapsed = Math.max(0, Math.min(now, segment.toTime) - segment.fromTime);
-    return tempo.tick(tempo.seconds(segment.fromTick) + elapsed);
+    return tempo.tick(tempo.seconds(segment.fromTick) + elapsed * this.rate);
+  }
+
+  /** Playing begins in the middle: the controllers stand as if the piece had been played up to here. */
+  private chase(tick: number, time: number): void {
+    const latest = new Map<string, Control>();
+    for (const control of this.source().controls ?? []) {
+      if (control.tick >= tick) {
+        break;
+      }
+      latest.set(`${control.track}/${control.controller}`, control);
+    }
+    for (const control of latest.values()) {
+      this.controlSink(control, time);
+    }
   }
 
   private scheduleUntil(source: NoteSource, horizon: number): void {
@@ -99,9 +128,15 @@ export class Scheduler {
     const wall = loop ? loop.end : source.endTick;
     const baseSeconds = tempo.seconds(this.cursorTick);
     const baseTime = this.cursorTime;
-    const reach = tempo.tick(baseSeconds + (horizon - baseTime));
+    const { rate } = this;
+    const reach = tempo.tick(baseSeconds + (horizon - baseTime) * rate);
     const to = Math.min(wall, reach);
-    const timeOf = (tick: number): number => baseTime + tempo.seconds(tick) - baseSeconds;
+    const timeOf = (tick: number): number => baseTime + (tempo.seconds(tick) - baseSeconds) / rate;
+    for (const control of source.controls ?? []) {
+      if (control.tick >= this.cursorTick && control.tick < to) {
+        this.controlSink(control, timeOf(control.tick));
+      }
+    }
     source.notesBetween(this.cursorTick, to, (note) => {
       const stop = Math.min(note.onset + note.duration, wall);
       this.sink(note, timeOf(note.onset), timeOf(stop));
@@ -114,6 +149,7 @@ export class Scheduler {
     (this.segments[this.segments.length - 1] as Segment).toTime = this.cursorTime;
     if (loop) {
       this.cursorTick = loop.start;
+      this.chase(loop.start, this.cursorTime);
       this.segments.push({
         fromTick: loop.start,
         fromTime: this.cursorTime,

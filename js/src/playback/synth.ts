@@ -3,19 +3,13 @@
  * same code; every node it makes is released when its note has ended.
  */
 import { playDrum } from "./drums.ts";
+import type { Instrument, Part, Voiced } from "./instrument.ts";
 import { type Patch, patchOf } from "./patches.ts";
-
-export interface Voiced {
-  track: number;
-  program: number;
-  drum: boolean;
-  pitch: number;
-  velocity: number;
-}
 
 /** The compressor looks this far ahead: sounds are started earlier by as much, so that they come out in time. */
 export const OUTPUT_LATENCY_S = 0.006;
 
+const VOLUME = 7;
 const MASTER_GAIN = 0.62;
 const REVERB_SEND = 0.16;
 const REVERB_SECONDS = 1.1;
@@ -32,7 +26,7 @@ export interface Material {
   waves: Map<readonly number[], PeriodicWave>;
 }
 
-export class Synth {
+export class Synth implements Instrument {
   /** Dry sum of all tracks, and what goes into the room. */
   private readonly input: GainNode;
   private readonly send: GainNode;
@@ -41,7 +35,7 @@ export class Synth {
   private readonly material: Material;
   /** What sounds since the last `silence` runs through one bus, so that it can be faded as a whole. */
   private bus: GainNode;
-  private channels = new Map<number, StereoPannerNode>();
+  private channels = new Map<number, GainNode>();
   /** Gain of the open hi-hat that sounds, closed by the next hat. */
   private openHat: GainNode | null = null;
 
@@ -80,6 +74,13 @@ export class Synth {
       this.drum(note, at, out);
     } else {
       this.tone(note, at, until, out);
+    }
+  }
+
+  /** Loudness of a track; other controllers and bends are for the sampled sound. */
+  control({ track, drum }: Part, controller: number, value: number, time: number): void {
+    if (controller === VOLUME) {
+      this.channel(track, drum).gain.setTargetAtTime(volumeGain(value), time, 0.01);
     }
   }
 
@@ -131,14 +132,13 @@ export class Synth {
     return bus;
   }
 
-  private channel(track: number, drum: boolean): AudioNode {
-    const key = drum ? -1 : track;
-    let channel = this.channels.get(key);
+  private channel(track: number, drum: boolean): GainNode {
+    let channel = this.channels.get(track);
     if (!channel) {
       const side = drum ? 0 : ([0, -0.28, 0.28, -0.16, 0.2, -0.4, 0.4][track % 7] as number);
-      channel = new StereoPannerNode(this.context, { pan: side });
-      channel.connect(this.bus);
-      this.channels.set(key, channel);
+      channel = new GainNode(this.context);
+      channel.connect(new StereoPannerNode(this.context, { pan: side })).connect(this.bus);
+      this.channels.set(track, channel);
     }
     return channel;
   }
@@ -274,6 +274,9 @@ export class Synth {
     return wave;
   }
 }
+
+/** Gain of a MIDI volume; the usual 100 leaves a track as it is. */
+const volumeGain = (value: number): number => (value / 100) ** 2;
 
 /** Loudness of a MIDI velocity, 0..1: about 30 dB between soft and loud. */
 const loudness = (velocity: number): number => 0.04 + 0.5 * (velocity / 127) ** 1.7;

@@ -1,0 +1,64 @@
+"""The sampled sound that pages play: which files it is made of, and how they travel.
+
+Two files: the code that runs on the page's audio thread (`worklet`) and a SoundFont (`bank`). A page asks for
+them part by part when it is about to play, once however many widgets it shows, and keeps them as long as it
+lives. Nothing is downloaded from anywhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+__all__ = ["BANK", "PART_BYTES", "SoundFiles", "packaged_sound"]
+
+_FOLDER = Path(__file__).resolve().parent.parent / "data" / "sound"
+WORKLET = _FOLDER / "worklet.js"
+BANK = _FOLDER / "gm.sf3"
+
+PART_BYTES = 1 << 20
+"""Size of a part: well under what hosts carry in one message."""
+
+_RIFF, _FORM = b"RIFF", b"sfbk"
+
+
+class SoundFiles:
+    """A worklet and a SoundFont (.sf2 or .sf3).
+
+    >>> packaged_sound().name.startswith("gm-")
+    True
+    """
+
+    def __init__(self, bank: str | Path) -> None:
+        """`bank` is a SoundFont file. Raises `ValueError` for a file that is none, `OSError` for no file."""
+        self.path = Path(bank)
+        with self.path.open("rb") as stream:
+            head = stream.read(12)
+        if head[:4] != _RIFF or head[8:12] != _FORM:
+            raise ValueError(f"{self.path.name} is not a SoundFont (.sf2 or .sf3) file")
+        facts = self.path.stat()
+        mark = hashlib.sha256(f"{facts.st_size}/{facts.st_mtime_ns}/{self.path}".encode()).hexdigest()
+        self.name = f"{self.path.stem}-{mark[:10]}"
+
+    def part(self, file: str, number: int) -> tuple[bytes, int]:
+        """Part `number` of the "worklet" or the "bank", and how many parts the file has.
+
+        Raises `ValueError` for a file or part that does not exist.
+        """
+        paths = {"worklet": WORKLET, "bank": self.path}
+        if file not in paths:
+            raise ValueError(f"there is no sound file {file!r}; choose from {', '.join(paths)}")
+        size = paths[file].stat().st_size
+        parts = max(1, -(-size // PART_BYTES))
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < parts:
+            raise ValueError(f"{file} has parts 0-{parts - 1}, not {number!r}")
+        with paths[file].open("rb") as stream:
+            stream.seek(number * PART_BYTES)
+            return stream.read(PART_BYTES), parts
+
+
+@lru_cache(maxsize=1)
+def packaged_sound() -> SoundFiles | None:
+    """The sound that comes with the package; None in an installation without it."""
+    return SoundFiles(BANK) if BANK.exists() and WORKLET.exists() else None

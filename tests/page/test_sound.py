@@ -1,0 +1,104 @@
+"""The sampled sound: rendered offline in a real browser with the packaged files, and measured."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+import pytest
+
+from .harness import BAR, Roll, band, document
+
+pytestmark = pytest.mark.browser
+
+PROGRAMS = [0, 4, 11, 16, 19, 24, 27, 30, 33, 40, 42, 46, 48, 52, 56, 60, 65, 68, 71, 73, 80, 88, 105, 114]
+DRUMS = [35, 36, 38, 40, 42, 46, 45, 49, 51, 56, 60, 76]
+SWELLING = {16, 19, 40, 42, 48, 52, 56, 60, 65, 68, 71, 73, 88}  # bowed and blown sounds, organs, pads
+
+
+def render(roll: Roll, first_bar: int, last_bar: int) -> dict[str, Any]:
+    """Bars through the sampled sound: rate, mono samples, onsets, peak, rms."""
+    got = roll.call(
+        """async (mgnb, a, b) => {
+            const r = await mgnb.renderAudio(a, b, 44100, true);
+            const mono = r.channels[0].map((v, i) => v + r.channels[1][i]);
+            const bytes = new Uint8Array(mono.buffer);
+            let text = '';
+            for (let i = 0; i < bytes.length; i += 32768) {
+                text += String.fromCharCode(...bytes.subarray(i, i + 32768));
+            }
+            return { rate: r.sampleRate, onsets: r.onsets, peak: r.peak, rms: r.rms, mono: btoa(text) } }""",
+        first_bar,
+        last_bar,
+    )
+    return {**got, "mono": np.frombuffer(base64.b64decode(got["mono"]), np.float32)}
+
+
+def solo_bars(sounds: list[tuple[int, int, bool]]) -> tuple[list[Any], list[dict[str, Any]]]:
+    """One note a bar, each on a track of its own: (program, pitch, drum)."""
+    tracks = [
+        {"name": str(i), "program": program, "drum": drum, "family": ""}
+        for i, (program, _, drum) in enumerate(sounds)
+    ]
+    rows = [(i, i * BAR, 700, pitch, 100) for i, (_, pitch, _) in enumerate(sounds)]
+    return rows, tracks
+
+
+def test_programs_sound_in_time_in_tune_and_loud_enough(roll: Roll) -> None:
+    sounds = [(program, 69, False) for program in PROGRAMS]
+    rows, tracks = solo_bars(sounds)
+    roll.mount(document(rows, tracks=tracks, n_bars=len(sounds)), sampled=True)
+    audio = render(roll, 0, len(sounds))
+    assert audio["peak"] < 1.0
+    rate, mono = audio["rate"], audio["mono"]
+    for onset, (program, _, _) in zip(audio["onsets"], sounds, strict=True):
+        at = round(onset * rate)
+        piece = mono[at : at + rate // 2]
+        assert np.sqrt((piece**2).mean()) > 0.01, program
+        assert np.abs(mono[max(0, at - rate // 100) : at]).max(initial=0) < 0.1 * np.abs(piece).max(), program
+        start = np.flatnonzero(np.abs(piece) > 0.1 * np.abs(piece).max())[0] / rate
+        assert start < (0.12 if program in SWELLING else 0.02), (program, start)
+        spectrum = np.abs(np.fft.rfft(piece * np.hanning(len(piece)), 1 << 17))
+        bins = np.fft.rfftfreq(1 << 17, 1 / rate)
+        # how much of the energy lies on the harmonics of the note, or of the octave below
+        semitones = 12 * np.log2(np.maximum(bins, 1) / 220)
+        harmonic = np.round(2 ** (semitones / 12))
+        off = np.abs(semitones - 12 * np.log2(np.maximum(harmonic, 1)))
+        inside = (spectrum**2)[(off < 0.35) & (bins > 100)].sum() / (spectrum**2)[bins > 100].sum()
+        assert inside > 0.6, (program, inside)
+
+
+def test_drums_sound_at_once(roll: Roll) -> None:
+    rows, tracks = solo_bars([(0, pitch, True) for pitch in DRUMS])
+    roll.mount(document(rows, tracks=tracks, n_bars=len(DRUMS)), sampled=True)
+    audio = render(roll, 0, len(DRUMS))
+    for onset, pitch in zip(audio["onsets"], DRUMS, strict=True):
+        at = round(onset * audio["rate"])
+        piece = np.abs(audio["mono"][at : at + audio["rate"] // 3])
+        assert piece.max() > 0.02, pitch
+        assert np.flatnonzero(piece > 0.1 * piece.max())[0] / audio["rate"] < 0.015, pitch
+
+
+def test_a_whole_band_at_full_velocity_does_not_clip(roll: Roll) -> None:
+    roll.mount(document([(t, o, d, p, 127) for t, o, d, p, _ in band(4)]), sampled=True)
+    audio = render(roll, 0, 4)
+    assert audio["rms"] > 0.03
+    assert audio["peak"] < 1.0
+
+
+def test_playing_waits_for_the_sampled_sound_and_is_ready_within_a_second(roll: Roll) -> None:
+    roll.mount(document(band(2)), sampled=True)
+    roll.page.get_by_test_id("mgnb-play").click()
+    roll.page.wait_for_function("() => document.querySelector('.mgnb-root').mgnb.state().position > 100")
+    state = roll.state()
+    assert state["sound"] == "sampled"
+    assert state["soundMs"] < 1000
+
+
+def test_without_the_files_the_simple_sound_plays_and_says_so(roll: Roll) -> None:
+    roll.mount(document(band(2)), _sound="gone")
+    roll.page.evaluate("() => { window.host.autoAnswer = false }")
+    roll.page.get_by_test_id("mgnb-play").click()
+    roll.page.wait_for_function("() => document.querySelector('.mgnb-root').mgnb.state().position > 100")
+    assert roll.state()["sound"] == "simple"
