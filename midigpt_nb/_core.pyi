@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -76,6 +76,9 @@ class MidiFile:
     def bar_starts(self) -> npt.NDArray[np.int64]:
         """(n_bars,): file tick at which each bar starts."""
     @property
+    def bars(self) -> npt.NDArray[np.int64]:
+        """(n_bars, 4) int64: start tick, nominal length in ticks, numerator, denominator of each bar."""
+    @property
     def chunk_names(self) -> list[str]: ...
     @property
     def track_sources(self) -> list[tuple[int, int, int]]:
@@ -90,8 +93,25 @@ def bar_ticks(numerator: int, denominator: int, resolution: int) -> int: ...
 def read_midi(data: bytes, resolution: int = 480) -> tuple[MidiFile, ScoreTable]: ...
 def write_midi(table: ScoreTable, names: Sequence[str] = ()) -> bytes: ...
 def rewrite_midi(
-    file: MidiFile, origin: ScoreTable, table: ScoreTable, names: Sequence[str] = ()
+    file: MidiFile,
+    origin: ScoreTable,
+    table: ScoreTable,
+    names: Sequence[str] = (),
+    silence_gestures: bool = False,
 ) -> bytes: ...
+def assemble_midi(
+    sources: Sequence[tuple[MidiFile, Sequence[int], Sequence[Sequence[int]], Sequence[int]]],
+    spans: Sequence[tuple[int, int, int, int, bool]],
+    bars: Sequence[tuple[int, int, int, int]],
+    length: int,
+    ticks_per_quarter: int,
+    tempi: Sequence[tuple[int, int]] | None = None,
+) -> tuple[bytes, list[_Int32], int]:
+    """Stretches of files one after another -> (bytes, per source the new index of each event, events gone).
+
+    A source is (file, target chunk of each chunk, target channels of each chunk, dropped tracks), a stretch
+    (source, start, end, pad, with_rest), a bar (start, length, numerator, denominator); see assemble_midi.h.
+    """
 
 # Vocabulary
 
@@ -232,6 +252,9 @@ class Vocabulary:
         """
     def __len__(self) -> int: ...
     @property
+    def config(self) -> EncoderConfig:
+        """A copy of the configuration it was made from."""
+    @property
     def size(self) -> int: ...
     @property
     def domains(self) -> list[tuple[str, int]]: ...
@@ -240,6 +263,10 @@ class Vocabulary:
     def range(self, type: TokenType) -> tuple[int, int]: ...
     def encode(self, type: TokenType, value: int) -> int: ...
     def decode(self, id: int) -> tuple[TokenType, int]: ...
+    def encode_val(self, type: TokenType, value: int) -> int:
+        """`encode`, under the published package's name."""
+    def get_type(self, id: int) -> TokenType: ...
+    def is_type(self, id: int, type: TokenType) -> bool: ...
     @property
     def type_ids(self) -> npt.NDArray[np.uint8]:
         """(size,): permanent type number of each id. Read-only."""
@@ -285,6 +312,9 @@ class EncodeOptions:
     remove_future_bars: bool
     hidden_bars: list[tuple[int, int]]
     fill_sections: bool
+    out_of_range: Literal["saturate", "error"]
+    partial_encode_track_index: int  # the published package's names of partial_track and partial_bars
+    partial_encode_track_bars: int
     def __init__(
         self,
         window_bars: int = 0,
@@ -298,6 +328,7 @@ class EncodeOptions:
         remove_future_bars: bool = False,
         hidden_bars: Sequence[tuple[int, int]] = (),
         fill_sections: bool = True,
+        out_of_range: Literal["saturate", "error"] = "saturate",
     ) -> None:
         """`partial_track` is left open after `partial_bars` bars; < 0: right after Instrument, no attributes.
 
@@ -311,7 +342,7 @@ def encode(
     bar_attributes: npt.NDArray[np.int16] | None = None,
     options: EncodeOptions = ...,
 ) -> tuple[_Int32, _Int32, int]:
-    """(tokens, hidden spans (k, 2), number of note values that stood beyond their domain).
+    """(tokens, hidden spans (k, 2), number of values outside their domain, written as the nearest one).
 
     Attribute arrays are (tracks, track slots) and (bar rows, bar slots); -1 = not written.
     """
@@ -332,21 +363,47 @@ def grammar_states() -> list[tuple[str, str]]:
 def grammar_rows() -> list[tuple[str, str, str, str]]:
     """Rows (state, what may follow, guard, next state) of the grammar."""
 
+class Constraint:
+    """A wish that makes tokens illegal, per block: fill block, or bar of the autoregressive track's window.
+
+    Blocks without an entry are free. Raises VocabularyError for values that the vocabulary lacks.
+    """
+
+    @staticmethod
+    def pitch_set(vocab: Vocabulary, allowed: Mapping[int, Sequence[int]]) -> Constraint:
+        """{block: pitches that may be written}"""
+    @staticmethod
+    def position_set(vocab: Vocabulary, allowed: Mapping[int, Sequence[int]]) -> Constraint:
+        """{block: ticks from the start of the bar at which notes may begin}; tick 0 is always free."""
+    @staticmethod
+    def rhythm_schedule(rhythm: Mapping[int, Sequence[tuple[int, int]]]) -> Constraint:
+        """{block: [(tick, number of notes)]}, ticks ascending: notes begin there and nowhere else."""
+    @staticmethod
+    def remix(notes: Mapping[int, Sequence[tuple[int, int, int]]]) -> Constraint:
+        """{block: [(tick, pitch, NoteDuration value)]}, ticks ascending: these onsets; -1 = free."""
+    @property
+    def name(self) -> str: ...
+
 class MatcherOptions:
-    """What a matcher asks of a sequence beyond the grammar. Limits: 0 = none."""
+    """What a matcher asks of a sequence beyond the grammar. Limits: 0 = none; one number, or one per block."""
 
     autoregressive: bool
     n_bars: int
     bar_metres: list[int]
     track_pins: dict[str, int]
     bar_pins: dict[int, dict[str, int]]
-    polyphony_limit: int
-    density_limit: int
-    sounding_limit: int
-    allow_empty: bool
+    polyphony_limit: int | list[int]
+    density_limit: int | list[int]
+    sounding_limit: int | list[int]
+    max_duration: int | list[int]
+    max_end: int | list[int]
+    allow_empty: int | list[int]
     velocity: bool
     microtiming: bool
     optional_attributes: bool
+    required_track_attributes: list[str]
+    """Token types always written after Instrument, with a value of the model's choice."""
+    required_bar_attributes: list[str]
     excluded_attributes: list[str]
     def __init__(
         self,
@@ -355,10 +412,12 @@ class MatcherOptions:
         bar_metres: Sequence[int] = (),
         track_pins: Mapping[str, int] = ...,
         bar_pins: Mapping[int, Mapping[str, int]] = ...,
-        polyphony_limit: int = 0,
-        density_limit: int = 0,
-        sounding_limit: int = 0,
-        allow_empty: bool = False,
+        polyphony_limit: int | Sequence[int] = 0,
+        density_limit: int | Sequence[int] = 0,
+        sounding_limit: int | Sequence[int] = 0,
+        max_duration: int | Sequence[int] = 0,
+        max_end: int | Sequence[int] = 0,
+        allow_empty: int | Sequence[int] = False,
         velocity: bool = True,
         microtiming: bool = True,
         optional_attributes: bool = True,
@@ -367,6 +426,8 @@ class MatcherOptions:
         """Pins are {token type name: value}, `bar_pins` by bar of the window; `n_bars` 0 = as in the header.
 
         `bar_metres` holds a TimeSig value per bar of the written track, -1 = free; empty = as another track.
+        `max_duration` in ticks, `max_end` in ticks from the start of the note's bar. Lists have an entry per
+        fill block, or per bar of the autoregressive track's window, history included.
         """
 
 class Matcher:
@@ -374,6 +435,10 @@ class Matcher:
 
     @staticmethod
     def for_prompt(vocab: Vocabulary, prompt: npt.ArrayLike, options: MatcherOptions = ...) -> Matcher: ...
+    def add(self, constraint: Constraint) -> None:
+        """A wish more. Before the first `accept` since the prompt, `fork` or `reset`."""
+    def replace(self, constraint: Constraint) -> None:
+        """Like `add`, in place of the constraints of the same name."""
     def accept(self, token: int) -> None:
         """Go past a token. Raises VocabularyError, and stays where it is, when the token is not legal."""
     def fill_mask(self, row: npt.NDArray[np.uint8] | npt.NDArray[np.bool_]) -> None:
@@ -412,6 +477,9 @@ class Step:
     def autoregressive(self) -> bool: ...
     @property
     def targets(self) -> list[tuple[int, list[int]]]: ...
+    @property
+    def beside(self) -> list[int]:
+        """Autoregressive: tracks of the same group already written over this window, in that order."""
 
 def plan(
     n_bars: int,
@@ -421,5 +489,9 @@ def plan(
     tracks_per_step: int = 0,
     min_overlap_bars: int = 2,
     ar_overlap: float = 0.5,
+    kinds: Mapping[int, Sequence[int]] = ...,
 ) -> list[Step]:
-    """Steps that write the targets (track, bars, autoregressive): autoregressive ones first. 0 = auto."""
+    """Steps that write the targets (track, bars, autoregressive): autoregressive ones first. 0 = auto.
+
+    `kinds` is {track: one number per bar}; bars of a track that differ in kind are never in one step.
+    """

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from midigpt_nb.attributes.reach import Reach, reachable_bar_levels, reachable_levels
 from midigpt_nb.attributes.registry import (
     FORMULAS,
     NOT_MEASURED,
@@ -16,7 +17,15 @@ from midigpt_nb.attributes.registry import (
     row_for_token,
     stored_values,
 )
-from midigpt_nb.attributes.view import Cells, Settings, Table, TrackView, WindowView, as_table
+from midigpt_nb.attributes.view import (
+    Cells,
+    Settings,
+    Table,
+    TrackView,
+    WindowView,
+    as_table,
+    starts_of,
+)
 from midigpt_nb.errors import EncoderConfigError
 
 _NOT_MEASURED_TOKENS = {token: name for name, (token, _, _) in NOT_MEASURED.items()}
@@ -49,7 +58,7 @@ class AttributeAnalyzer:
 
         Reads ``token_domains``, ``attribute_controls``, ``attribute_formulas`` and
         ``instrument_merge_groups``. Raises KeyError for an unknown attribute, TypeError for wrong
-        parameters, EncoderConfigError for wrong values.
+        parameters (both are EncoderConfigErrors, too), EncoderConfigError for wrong values.
         """
         formulas = _field(config, "attribute_formulas") or "compatible"
         if formulas not in FORMULAS:
@@ -215,7 +224,8 @@ class AttributeAnalyzer:
         whole = arrays if bars is None else view.track(track)
         for row in self._rows("bar", whole):
             for bar, realized in enumerate(row.quantize(row.measure(whole)).tolist()):
-                sampled = stored.get(f"bar_{row.token_type}_{bar}")
+                names = (row.token_type, *row.token_aliases)
+                sampled = next((stored[k] for n in names if (k := f"bar_{n}_{bar}") in stored), None)
                 entry = _entry(sampled, realized, _bar_wish(requested, bar, row.name))
                 if announced is not None:
                     entry["announced"] = _bar_wish(announced, bar, row.name)
@@ -228,6 +238,34 @@ class AttributeAnalyzer:
         if row is None:
             raise KeyError(f"no attribute is named {name!r}; there are {', '.join(self._by_name)}")
         return row.achievable_range(score, track, bars)
+
+    def reachable(
+        self, score: Any, targets: Mapping[int, Iterable[int]], *, whole_track: bool = True
+    ) -> Reach:
+        """For every track, bar and attribute the levels still within reach when the targets are written anew.
+
+        `targets` is ``{track: bars}``, counted from 0. Track-level attributes are taken over the whole track;
+        with ``whole_track=False`` over the written bars alone, as in the report of an infill. Raises
+        IndexError for a track or bar that does not exist.
+        """
+        view = self.view(score)
+        for track in targets:
+            view.track(track)
+        written = [view.mask(track, targets.get(track, ())) for track in range(view.n_tracks)]
+        kept = {track: np.flatnonzero(~mask).tolist() for track, mask in enumerate(written)}
+        anything = any(mask.any() for mask in written)
+        found = Reach(starts_of(np.array([len(mask) for mask in written], np.int64)), self.attribute_sizes())
+        for track, mask in enumerate(written):
+            whole = view.track(track, stored=stored_values(score, track))
+            for row in self._rows("bar", whole):
+                found.put(row.name, track, *reachable_bar_levels(row, whole, mask))
+            for row in self._rows("track", whole):
+                if row.of_window and row.reach is not None and anything:
+                    ends = row.reach(view.track(track, cells=kept), mask)
+                else:
+                    ends = reachable_levels(row, whole, mask, whole_track=whole_track)
+                found.put(row.name, track, *ends)
+        return found
 
     def _rows(self, level: str, view: TrackView) -> list[Attribute]:
         return [row for row in self.attributes if row.level == level and row.applies_to(view.is_drum)]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from midigpt_nb.attributes import tables
-from midigpt_nb.attributes.registry import Attribute, Bins, attribute
+from midigpt_nb.attributes.reach import MOST_NOTES_PER_QUARTER, most_notes
+from midigpt_nb.attributes.registry import Bins, attribute
+from midigpt_nb.attributes.tables import counted
 from midigpt_nb.attributes.view import TrackView
 
 _LEVELS = Bins(10, lambda raw: raw, tables.DENSITY_LABELS)
+_PLAIN_WORDS = (*(counted(n, "note") + " per bar" for n in range(9)), "9 or more notes per bar")
 
 
 def _program_row(track: TrackView) -> np.ndarray:
@@ -40,22 +43,27 @@ def _track_level(track: TrackView, thresholds: np.ndarray) -> int:
     return int(_level(_mean(track.n_notes, int(np.count_nonzero(track.notes_per_bar))), thresholds))
 
 
-# A generated quarter note of time holds at most this many notes in practice (four at each of twelve
-# positions); used only to warn about densities that cannot be reached.
-_MOST_NOTES_PER_QUARTER = 48
+def _thresholds(track: TrackView) -> np.ndarray:
+    return _group_row(track) if track.settings.formulas == "exact" else _program_row(track)
 
 
-def _reach(attribute: Attribute, fixed: TrackView, generated: int) -> tuple[int, int]:
-    """Levels with the generated bars empty, with one note each, or as full as can be."""
-    measure = _group_row if fixed.settings.formulas == "exact" else _program_row
-    thresholds, bars = measure(fixed), int(np.count_nonzero(fixed.notes_per_bar))
-    alone = int(_level(_mean(fixed.n_notes, bars), thresholds))
-    sparse = (
-        int(_level(_mean(fixed.n_notes + generated, bars + generated), thresholds)) if generated else alone
-    )
-    most = int(fixed.bar_quarters[~fixed.looked_at].sum() * _MOST_NOTES_PER_QUARTER)
-    full = int(_level(_mean(fixed.n_notes + most, bars + generated), thresholds)) if generated else alone
-    return min(alone, sparse), max(alone, full)
+def _reach(fixed: TrackView, written: np.ndarray) -> tuple[int, int]:
+    """Levels with the written bars empty, with one note in each, or as full as can be."""
+    notes, bars, new = fixed.n_notes, int(np.count_nonzero(fixed.notes_per_bar)), int(written.sum())
+    most = most_notes(fixed, written)
+    means = [_mean(notes, bars), _mean(notes + new, bars + new), _mean(notes + most, bars + new)]
+    found = _level(np.array(means), _thresholds(fixed))
+    return int(found.min()), int(found.max())
+
+
+def _bar_reach(track: TrackView, written: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    most = (track.bar_quarters * MOST_NOTES_PER_QUARTER).astype(np.int64)
+    return np.zeros(track.n_bars, np.int64), _level(most, _thresholds(track))
+
+
+def _plain_reach(fixed: TrackView, written: np.ndarray) -> tuple[float, float]:
+    bars = fixed.n_bars_looked_at + int(written.sum())
+    return fixed.n_notes / bars, (fixed.n_notes + most_notes(fixed, written)) / bars
 
 
 @attribute(
@@ -67,6 +75,7 @@ def _reach(attribute: Attribute, fixed: TrackView, generated: int) -> tuple[int,
     tracks="drum",
     bins=_LEVELS,
     unit="level",
+    words=tables.DENSITY_WORDS,
     reach=_reach,
 )
 def note_density(track: TrackView) -> int:
@@ -89,6 +98,8 @@ def _(track: TrackView) -> int:
     tracks="drum",
     bins=_LEVELS,
     unit="level",
+    words=tables.DENSITY_WORDS,
+    reach=_bar_reach,
     vectorized=True,
 )
 def bar_note_density(track: TrackView) -> np.ndarray:
@@ -107,6 +118,9 @@ def _(track: TrackView) -> np.ndarray:
     tracks="melodic",
     bins=Bins.whole(10, top=127),
     unit="notes per bar",
+    title="notes per bar",
+    words=_PLAIN_WORDS,
+    reach=_plain_reach,
     from_domain=False,
 )
 def plain_note_density(track: TrackView) -> float:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from midigpt_nb.attributes import tables
-from midigpt_nb.attributes.polyphony import at_least_fixed, at_most_fixed
 from midigpt_nb.attributes.quantile import quantile
+from midigpt_nb.attributes.reach import mixed_quantile, most_notes
 from midigpt_nb.attributes.registry import Attribute, Bins, attribute
 from midigpt_nb.attributes.view import TrackView
 
@@ -28,6 +28,11 @@ def _add(mode: str, fraction: float, **facts: Any) -> Attribute:
     def measure(track: TrackView) -> int:
         return int(quantile(duration_steps(track), fraction))
 
+    def reach(fixed: TrackView, written: np.ndarray) -> tuple[float, float]:
+        steps = (_QUARTER, _QUARTER) if fixed.is_drum else (0, _STEPS.size - 1)
+        low, high = mixed_quantile(duration_steps(fixed), fraction, most_notes(fixed, written), *steps)
+        return (low if fixed.n_notes else 0.0), high  # without any note it is 0
+
     measure.__doc__ = f"{'Shortest' if mode == 'min' else 'Longest'} usual note length."
     return attribute(
         f"{mode}_note_duration",
@@ -36,6 +41,7 @@ def _add(mode: str, fraction: float, **facts: Any) -> Attribute:
         tracks="melodic",
         bins=_STEPS,
         unit="note value",
+        reach=reach,
         **facts,
     )(measure)
 
@@ -45,14 +51,12 @@ min_note_duration = _add(
     tables.LOW,
     token="MinNoteDuration",
     token_aliases=("TOKEN_MIN_NOTE_DURATION",),
-    reach=at_most_fixed,
 )
 max_note_duration = _add(
     "max",
     tables.HIGH,
     token="MaxNoteDuration",
     token_aliases=("TOKEN_MAX_NOTE_DURATION",),
-    reach=at_least_fixed,
 )
 
 
@@ -63,6 +67,8 @@ max_note_duration = _add(
     tracks="both",
     bins=Bins.whole(6),
     unit="note value",
+    title="usual note length",
+    words=tables.DURATION_LABELS,
     emitted=False,
     from_domain=False,
 )

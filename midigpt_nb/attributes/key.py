@@ -26,6 +26,17 @@ def best_key(pitch_class_ticks: np.ndarray) -> int:
     return int(np.argmax(score))
 
 
+def _reach(fixed: TrackView, written: np.ndarray) -> tuple[int, int]:
+    """Any key; no key at all only where nothing that sounds is kept in any track."""
+    window, cells = fixed.window, fixed.cells
+    if cells is None:
+        cells = {track: range(window.n_bars(track)) for track in range(window.n_tracks)}
+        cells[fixed.number] = np.flatnonzero(fixed.looked_at).tolist()
+    drums = fixed.settings.formulas != "exact"
+    sounds = window.pitch_class_ticks(cells, drums=drums, longest_ticks=None).any()
+    return 0, tables.NO_KEY - int(sounds)
+
+
 @attribute(
     "key_signature",
     token="KeySignature",
@@ -34,6 +45,8 @@ def best_key(pitch_class_ticks: np.ndarray) -> int:
     bins=Bins.whole(25),
     unit="key",
     nominal=True,
+    of_window=True,
+    reach=_reach,
     words=tables.KEY_NAMES,
 )
 def key_signature(track: TrackView) -> int:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from midigpt_nb.attributes.registry import Bins, attribute
+from midigpt_nb.attributes.tables import counted
 from midigpt_nb.attributes.view import TrackView
+
+_HIGHEST_PITCH = 127
+
+
+def _reach(fixed: TrackView, written: np.ndarray) -> tuple[int, int]:
+    """Notes that stay cannot come closer together."""
+    return pitch_range.measure(fixed), _HIGHEST_PITCH
 
 
 @attribute(
@@ -13,8 +21,10 @@ from midigpt_nb.attributes.view import TrackView
     token="TrackLevelPitchRangeMax",
     token_aliases=("PitchRange", "TOKEN_TRACK_LEVEL_PITCH_RANGE_MAX"),
     tracks="melodic",
-    bins=Bins.whole(128),
+    bins=Bins.whole(_HIGHEST_PITCH + 1),
     unit="semitones",
+    words=tuple(counted(n, "semitone") for n in range(_HIGHEST_PITCH + 1)),
+    reach=_reach,
 )
 def pitch_range(track: TrackView) -> int:
     """Semitones from the lowest to the highest note."""
@@ -33,6 +43,7 @@ def pitch_range(track: TrackView) -> int:
     tracks="melodic",
     bins=Bins.whole(13),
     unit="pitch classes",
+    words=tuple(counted(n, "pitch class") if n == 1 else f"{n} pitch classes" for n in range(13)),
     vectorized=True,
 )
 def pitch_class_set(track: TrackView) -> np.ndarray:

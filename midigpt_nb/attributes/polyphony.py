@@ -13,6 +13,7 @@ import numpy as np
 from midigpt_nb.attributes import tables
 from midigpt_nb.attributes.quantile import histogram_quantile
 from midigpt_nb.attributes.registry import Attribute, Bins, attribute
+from midigpt_nb.attributes.tables import counted
 from midigpt_nb.attributes.view import TrackView, starts_of
 
 _VOICES = Bins.whole(10, first=1, labels=tables.VOICE_LABELS)
@@ -50,6 +51,14 @@ class Stretches:
         return Stretches(self.ticks[keep], self.voices[keep], self.bar[keep])
 
 
+def _silent_from(track: TrackView) -> np.ndarray:
+    """(n,) where each note stops sounding, by the exact formula."""
+    if track.is_drum:
+        hit = max(1, track.resolution // tables.DRUM_HITS_PER_QUARTER)
+        return np.minimum(track.onset_ticks + hit, track.bar_starts_ticks[track.bar + 1])
+    return track.onset_ticks + np.minimum(track.duration_ticks, track.longest_ticks)
+
+
 def ringing(track: TrackView) -> Stretches:
     """Sounding notes in the bars looked at.
 
@@ -58,13 +67,7 @@ def ringing(track: TrackView) -> Stretches:
     """
 
     def measure() -> Stretches:
-        ends = track.bar_starts_ticks
-        if track.is_drum:
-            hit = max(1, track.resolution // tables.DRUM_HITS_PER_QUARTER)
-            stop = np.minimum(track.onset_ticks + hit, ends[track.bar + 1])
-        else:
-            stop = track.onset_ticks + np.minimum(track.duration_ticks, track.longest_ticks)
-        stretches = Stretches.between(track.onset_ticks, stop, ends)
+        stretches = Stretches.between(track.onset_ticks, _silent_from(track), track.bar_starts_ticks)
         return stretches.where(track.looked_at[stretches.bar])
 
     return track.once("ringing", measure)
@@ -116,14 +119,36 @@ def _exact_bar_voices(track: TrackView) -> np.ndarray:
     return track.once("exact bar voices", lambda: _bar_histogram(track, track.bar_lengths_ticks, lost=0))
 
 
-def at_least_fixed(attribute: Attribute, fixed: TrackView, generated: int) -> tuple[int, int]:
-    """A "max" cannot fall below what the fixed bars have."""
-    return (int(attribute.quantize(attribute.measure(fixed))) if fixed.n_notes else 0), attribute.size - 1
+def bars_in_reach(track: TrackView, written: np.ndarray) -> np.ndarray:
+    """(n_bars + 1,) the written bars, and those looked at into which they ring; last, the time after all."""
+    starts = track.bar_starts_ticks
+    ends = np.where(written, starts[1:] + track.longest_ticks, -1)
+    rung_until = np.maximum.accumulate(np.concatenate([[-1], ends]))
+    rung_into = starts < rung_until
+    rung_into[:-1] &= track.looked_at
+    rung_into[:-1] |= written
+    return rung_into
 
 
-def at_most_fixed(attribute: Attribute, fixed: TrackView, generated: int) -> tuple[int, int]:
-    """A "min" cannot rise above what the fixed bars have; without fixed notes everything can be reached."""
-    return 0, (int(attribute.quantize(attribute.measure(fixed))) if fixed.n_notes else attribute.size - 1)
+def voices_reach(fixed: TrackView, written: np.ndarray, fraction: float) -> tuple[int, int]:
+    """The quantile of sounding counts with one voice, or as many as can be, wherever new notes can sound."""
+    touched, lengths = bars_in_reach(fixed, written), fixed.bar_lengths_ticks
+    if fixed.settings.formulas == "exact":  # stops with the last bar, the other one with the last note
+        rest, stop, end = 0, _silent_from(fixed), 0
+    else:
+        rest, stop = fixed.longest_ticks, fixed.onset_ticks + fixed.duration_ticks
+        end = int(stop.max(initial=0))
+    last = max(fixed.bar_starts_ticks[-1] + rest, end)
+    heard = Stretches.between(fixed.onset_ticks, stop, np.append(fixed.bar_starts_ticks, last))
+    counts = np.bincount(heard.voices, weights=heard.ticks, minlength=_VOICES.size + 1).astype(np.int64)
+    free = heard.where(touched[heard.bar])
+    few, many = counts.copy(), counts.copy()
+    few[1] += int(free.ticks[free.voices == 0].sum())
+    np.subtract.at(many, free.voices, free.ticks)
+    many[_VOICES.size] += int(lengths[touched[:-1]].sum()) + rest * int(touched[-1])
+    few[0] = many[0] = 0
+    lowest, highest = histogram_quantile(np.stack([few, many]), fraction).tolist()
+    return lowest, highest
 
 
 def _add(mode: str, fraction: float, **level: Any) -> Attribute:
@@ -138,7 +163,11 @@ def _add(mode: str, fraction: float, **level: Any) -> Attribute:
     def compatible(track: TrackView) -> Any:
         return measure(plain(track))
 
+    def reach(fixed: TrackView, written: np.ndarray) -> tuple[int, int]:
+        return voices_reach(fixed, written, fraction)
+
     compatible.__doc__ = f"{'Fewest' if mode == 'min' else 'Most'} notes that usually sound together."
+    level["reach"] = None if bar else reach
     row = attribute(entry="polyphony_quantile", tracks="melodic", bins=_VOICES, unit="voices", **level)(
         compatible
     )
@@ -153,7 +182,6 @@ min_polyphony = _add(
     params={"level": "track", "mode": "min"},
     token="MinPolyphony",
     token_aliases=("TOKEN_MIN_POLYPHONY",),
-    reach=at_most_fixed,
 )
 max_polyphony = _add(
     "max",
@@ -162,7 +190,6 @@ max_polyphony = _add(
     params={"level": "track", "mode": "max"},
     token="MaxPolyphony",
     token_aliases=("TOKEN_MAX_POLYPHONY",),
-    reach=at_least_fixed,
 )
 bar_min_polyphony = _add(
     "min",
@@ -186,12 +213,19 @@ bar_max_polyphony = _add(
 )
 
 
+def _onsets_reach(fixed: TrackView, written: np.ndarray) -> tuple[int, int]:
+    """Notes that stay start together as before."""
+    return onset_polyphony.measure(fixed), _VOICES.size
+
+
 @attribute(
     "onset_polyphony",
     token="OnsetPolyphony",
     tracks="melodic",
     bins=Bins.whole(10, top=127),
     unit="notes",
+    words=(*(counted(n, "note") + " at once" for n in range(9)), "9 or more notes at once"),
+    reach=_onsets_reach,
     from_domain=False,
 )
 def onset_polyphony(track: TrackView) -> int:

@@ -18,8 +18,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from midigpt_nb.attributes.numbers import level, levels, one_number, one_number_per_bar
+from midigpt_nb.attributes.reach import reachable_levels
 from midigpt_nb.attributes.view import Settings, TrackView, WindowView, as_table
-from midigpt_nb.errors import EncoderConfigError
+from midigpt_nb.errors import AttributeParameterError, EncoderConfigError, UnknownAttribute, brief
 
 Level = Literal["track", "bar"]
 TrackType = Literal["melodic", "drum", "both"]
@@ -35,6 +37,20 @@ class Bins:
     size: int
     quantize: Callable[[Any], Any]
     labels: tuple[str, ...] = ()
+    top: int = (
+        -1
+    )  # largest value that quantize gives; -1: size - 1. Beyond `size` the tokenizer writes the last
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.size, int) or self.size < 1:
+            raise ValueError(f"an attribute has 1 value or more, not {self.size!r}")
+        if self.labels and len(self.labels) != self.size:
+            raise ValueError(f"{len(self.labels)} labels for {self.size} values")
+
+    @property
+    def highest(self) -> int:
+        """The largest value that quantizing may give."""
+        return self.size - 1 if self.top < 0 else self.top
 
     @classmethod
     def edges(cls, *edges: float, labels: Sequence[str] = ()) -> Bins:
@@ -58,7 +74,7 @@ class Bins:
                 return np.clip(np.trunc(raw), first, last) - first
             return min(max(int(raw), first), last) - first
 
-        return cls(size, quantize, tuple(labels))
+        return cls(size, quantize, tuple(labels), last - first)
 
 
 Formula = Callable[[Any], Any]
@@ -79,6 +95,7 @@ class Attribute:
     bins: Bins
     unit: str = ""
     doc: str = ""
+    title: str = ""  # what musicians call it; by default the name without underscores
     entry: str = ""  # name in a configuration's attribute_controls
     params: Mapping[str, str] = field(default_factory=dict)  # what selects this row among those of the entry
     token_aliases: tuple[str, ...] = ()
@@ -86,7 +103,10 @@ class Attribute:
     from_domain: bool = True  # a vocabulary that lists the token type has this attribute
     nominal: bool = False  # values are names without an order
     words: tuple[str, ...] = ()  # for `describe` only, where value_labels has none
-    reach: Callable[[Attribute, TrackView, int], tuple[int, int]] | None = None
+    of_window: bool = False  # track level: measured on all tracks of the window together
+    # Lowest and highest raw value within reach when the bars of a mask are written anew. A track-level one
+    # gets the view of the others, a bar-level one that of the whole track and gives two arrays.
+    reach: Callable[[TrackView, np.ndarray], tuple[Any, Any]] | None = None
     vectorized: bool = False  # bar level: the function takes the whole track and returns one number per bar
     formulas: dict[str, Formula] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
@@ -95,6 +115,15 @@ class Attribute:
     def size(self) -> int:
         """Number of values: 0 … size - 1."""
         return self.bins.size
+
+    @property
+    def in_words(self) -> str:
+        """What people call the attribute.
+
+        >>> AttributeAnalyzer.from_config({"attribute_controls": [{"name": "nomml"}]}).get("nomml").in_words
+        'rhythmic grid'
+        """
+        return self.title or self.name.removeprefix("bar_").replace("_", " ")
 
     @property
     def value_labels(self) -> list[str]:
@@ -127,15 +156,22 @@ class Attribute:
     def measure(self, view: TrackView) -> Any:
         """Raw value of a track view: a number, or for a bar-level attribute an array ``(n_bars,)``."""
         function = self.formulas.get(view.settings.formulas) or self.formulas["compatible"]
-        if self.level == "track" or self.vectorized:
-            return function(view)
-        return np.array([function(view.bar_view(bar)) for bar in range(view.n_bars)], dtype=float)
+        if self.level == "track":
+            return one_number(self.name, function, view, f"track {view.number}")
+        if self.vectorized:
+            return one_number_per_bar(self.name, function, view, f"track {view.number}")
+        bars = range(view.n_bars)
+        place = f"track {view.number}, bar "
+        return np.array(
+            [one_number(self.name, function, view.bar_view(bar), f"{place}{bar}") for bar in bars],
+            dtype=float,
+        )
 
     def quantize(self, raw: Any) -> Any:
         """The value of a raw number (an int), or of an array of them (int16)."""
         if isinstance(raw, np.ndarray) and raw.ndim:
-            return np.asarray(self.bins.quantize(raw)).astype(np.int16)
-        return int(self.bins.quantize(raw))
+            return levels(self.name, self.bins.quantize, raw, self.bins.highest)
+        return level(self.name, self.bins.quantize, raw, self.bins.highest)
 
     def dequantize(self, value: int) -> float:
         """A raw number that has this value; only where values are whole steps."""
@@ -159,15 +195,16 @@ class Attribute:
     def achievable_range(
         self, fixed_score: Any, track: int, generated_bars: Sequence[int]
     ) -> tuple[int, int]:
-        """Lowest and highest value a request can still reach when `generated_bars` are written anew."""
+        """Lowest and highest value a request can still reach when `generated_bars` are written anew.
+
+        A bar-level attribute has its full range, as does a track that does not exist.
+        """
         window = WindowView(as_table(fixed_score), self.settings)
-        full = (0, self.size - 1)
-        if self.level == "bar" or self.reach is None or not 0 <= track < window.n_tracks:
-            return full
-        generated = {bar for bar in generated_bars if 0 <= bar < window.n_bars(track)}
-        fixed = window.track(track, [bar for bar in range(window.n_bars(track)) if bar not in generated])
-        low, high = self.reach(self, fixed, len(generated))
-        return min(low, high), max(low, high)
+        if self.level == "bar" or not 0 <= track < window.n_tracks:
+            return 0, self.size - 1
+        generated = np.zeros(window.n_bars(track), dtype=bool)
+        generated[[bar for bar in generated_bars if 0 <= bar < len(generated)]] = True
+        return reachable_levels(self, window.track(track), generated)
 
 
 def stored_values(score: Any, track: int) -> Mapping[str, Any]:
@@ -223,7 +260,10 @@ def attribute(
         )
         for other in _rows:
             if other.entry == row.entry and other.params == row.params:
-                raise ValueError(f"attribute {row.entry!r} {row.params or ''} is registered already")
+                raise ValueError(
+                    f"attribute {row.entry!r} {row.params or ''} is registered already; "
+                    f"to define it anew, call forget({row.name!r}) first"
+                )
             if other.name == row.name and row.from_domain:
                 raise ValueError(f"an attribute named {row.name!r} is registered already")
         _rows.append(row)
@@ -262,32 +302,35 @@ def row_for_token(token_type: str) -> Attribute | None:
 def row_for_entry(entry: str, params: Mapping[str, Any] | None = None) -> Attribute:
     """The attribute a configuration entry asks for.
 
-    Raises KeyError for an unknown name, TypeError for unknown or missing parameters, EncoderConfigError for a
-    parameter value without an attribute.
+    Raises UnknownAttribute (a KeyError) for an unknown name, AttributeParameterError (a TypeError) for
+    unknown or missing parameters, EncoderConfigError for a parameter value without an attribute.
     """
     candidates = [row for row in _rows if row.entry == entry]
     if not candidates:
-        near = get_close_matches(entry, available(), 1)
+        near = get_close_matches(entry[:60], available(), 1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(available())}"
-        raise KeyError(f"no attribute is named {entry!r}; {hint}")
+        raise UnknownAttribute(f"no attribute is named {brief(entry)}; {hint}")
+    if params is not None and not isinstance(params, Mapping):
+        raise AttributeParameterError(f"attribute {entry!r}: params is {brief(params)}; it must be an object")
     given = dict(params or {})
     tracks = given.pop("track_type", None)
     known = sorted({key for row in candidates for key in row.params})
     allowed = [*known, "track_type"] if known else []
-    unknown = sorted(set(params or {}) - set(allowed))
+    unknown = sorted(set(map(str, params or {})) - set(allowed))
     if unknown:
-        raise TypeError(
-            f"attribute {entry!r} takes no parameter {unknown[0]!r}; it takes {allowed or 'none'}"
+        raise AttributeParameterError(
+            f"attribute {entry!r} takes no parameter {brief(unknown[0])}; it takes {allowed or 'none'}"
         )
     if "mode" in known and "mode" not in given:
-        raise TypeError(f"attribute {entry!r} needs a parameter 'mode': 'min' or 'max'")
+        raise AttributeParameterError(f"attribute {entry!r} needs a parameter 'mode': 'min' or 'max'")
     # The first row of an entry carries the defaults of the parameters that may be left out.
     wanted = {**candidates[0].params, **given}
     if tracks is not None and tracks not in TRACK_TYPES:
-        raise EncoderConfigError(f"attribute {entry!r}: track_type {tracks!r} is not one of {TRACK_TYPES}")
+        raise EncoderConfigError(
+            f"attribute {entry!r}: track_type {brief(tracks)} is not one of {TRACK_TYPES}"
+        )
     for row in candidates:
         if row.params == wanted:
             return row if tracks is None else dataclasses.replace(row, track_type=tracks)
-    raise EncoderConfigError(
-        f"attribute {entry!r} has no form with {given}; there are {[dict(row.params) for row in candidates]}"
-    )
+    forms = [dict(row.params) for row in candidates]
+    raise EncoderConfigError(f"attribute {entry!r} has no form with {brief(given)}; there are {forms}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from midigpt_nb.attributes.polyphony import Stretches, ringing
+from midigpt_nb.attributes.polyphony import Stretches, bars_in_reach, ringing
 from midigpt_nb.attributes.registry import Bins, attribute
 from midigpt_nb.attributes.view import TrackView, starts_of
 
@@ -31,6 +31,31 @@ def reference_silence(track: TrackView) -> np.ndarray:
     return silent[kept] / lengths[kept]
 
 
+def _reach(fixed: TrackView, written: np.ndarray) -> tuple[float, float]:
+    """Between all that can sound sounding and the written bars empty."""
+    if fixed.settings.formulas == "exact":
+        return _exact_reach(fixed, written)
+    lengths = fixed.bar_lengths_ticks
+    counted = (fixed.looked_at | written) & (lengths > 0)
+    shares = np.ones(fixed.n_bars)
+    shares[fixed.looked_at & (lengths > 0)] = reference_silence(fixed)
+    # The published models measured from the piece's start, so that only long notes reach into later bars.
+    heard = np.clip(lengths - 1 + fixed.longest_ticks - starts_of(lengths)[:-1], 0, lengths)
+    lowest = np.where(written, 1 - heard / np.maximum(lengths, 1), shares)
+    return (float(lowest[counted].mean()), float(shares[counted].mean())) if counted.any() else (0.0, 0.0)
+
+
+def _exact_reach(fixed: TrackView, written: np.ndarray) -> tuple[float, float]:
+    counted, touched = fixed.looked_at | written, bars_in_reach(fixed, written)[:-1]
+    total = int(fixed.bar_lengths_ticks[counted].sum())
+    if not total:
+        return 0.0, 0.0
+    heard = ringing(fixed)
+    silent = np.bincount(heard.bar, weights=heard.ticks * (heard.voices == 0), minlength=fixed.n_bars)
+    silent[written] = fixed.bar_lengths_ticks[written]
+    return float(silent[counted & ~touched].sum() / total), float(silent[counted].sum() / total)
+
+
 @attribute(
     "silence_proportion",
     entry="silence_proportion",
@@ -41,6 +66,7 @@ def reference_silence(track: TrackView) -> np.ndarray:
     bins=Bins(10, lambda raw: min(max(int(10 * raw), 0), 9)),
     unit="share of time",
     words=tuple(f"{10 * step} %" for step in range(10)),
+    reach=_reach,
 )
 def silence_proportion(track: TrackView) -> float:
     """Share of time without a sounding note (0: none … 9: nine tenths and more)."""

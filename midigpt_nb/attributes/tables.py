@@ -9,6 +9,18 @@ from importlib.resources import files
 import numpy as np
 
 DENSITY_LABELS = ("sparsest (Q0)", *(f"Q{i}" for i in range(1, 9)), "densest (Q9)")
+DENSITY_WORDS = (
+    "sparsest",
+    "very sparse",
+    "sparse",
+    "rather sparse",
+    "just below the middle",
+    "just above the middle",
+    "rather dense",
+    "dense",
+    "very dense",
+    "densest",
+)
 VOICE_LABELS = ("1 voice", *(f"{i} voices" for i in range(2, 10)), "10+ voices")
 DURATION_LABELS = ("32nd", "16th", "8th", "quarter", "half", "whole")
 
@@ -24,6 +36,15 @@ DRUM_ROW = 128
 LOW, HIGH = 0.15, 0.85  # the fractions that stand for "min" and "max"
 LONGEST_QUARTERS = 8  # the longest note the token grid can hold; exact formulas measure no further
 DRUM_HITS_PER_QUARTER = 4  # exact formulas let a drum hit sound a sixteenth
+
+
+def counted(n: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "note"), counted(2, "note")
+    ('1 note', '2 notes')
+    """
+    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 @lru_cache(maxsize=1)

@@ -6,12 +6,16 @@ from statistics import median
 
 import numpy as np
 
+from midigpt_nb.attributes.reach import mixed_quantile, most_notes
 from midigpt_nb.attributes.registry import Bins, attribute
 from midigpt_nb.attributes.view import TrackView
 
 STORED = "_nomml_raw"  # a value measured before free timing was lost on the token grid
 _FREE = 12
 _HALVINGS = 2.0 ** np.arange(6)
+_GRIDS = ("quarters", "8ths", "16ths", "32nds", "64ths", "128ths")
+# Straight and triplet grids of the same name follow each other, coarse to fine.
+_WORDS = (*(f"{kind}{grid}" for grid in _GRIDS for kind in ("", "triplet ")), "free timing")
 
 
 def metric_depths(onset_ticks: np.ndarray, resolution: int) -> np.ndarray:
@@ -27,12 +31,26 @@ def metric_depths(onset_ticks: np.ndarray, resolution: int) -> np.ndarray:
     return np.where(straight.any(axis=1), 2 * straight.argmax(axis=1), odd)
 
 
+def _reach(fixed: TrackView, written: np.ndarray) -> tuple[float, float]:
+    """From every new note on a quarter to every new note as far off the grid as the resolution allows."""
+    if STORED in fixed.stored:
+        return float(fixed.stored[STORED]), float(fixed.stored[STORED])
+    deepest = int(metric_depths(np.arange(2 * fixed.resolution), fixed.resolution).max())
+    own, more = metric_depths(fixed.bar_onset_ticks, fixed.resolution), most_notes(fixed, written)
+    low, high = mixed_quantile(own, 0.5, more, 0, deepest)
+    # Two middle notes are averaged, which may come out below the quantile; without notes it counts as free.
+    return max(low - 1, 0), high if fixed.n_notes else float(_FREE)
+
+
 @attribute(
     "nomml",
     token="TrackLevelNomml",
     tracks="both",
     bins=Bins(13, lambda raw: min(max(round(raw), 0), 12)),
     unit="metric depth",
+    title="rhythmic grid",
+    words=_WORDS,
+    reach=_reach,
 )
 def nomml(track: TrackView) -> float:
     """Median depth of the rhythmic grid: low is coarse, 12 is free timing."""

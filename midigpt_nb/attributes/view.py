@@ -101,6 +101,7 @@ class WindowView:
         _, program, is_drum = self._tracks[track].tolist()
         return TrackView(
             window=self,
+            number=track,
             program=program,
             is_drum=bool(is_drum),
             bars=self._bars[first:last],
@@ -110,6 +111,10 @@ class WindowView:
             cells=cells,
             stored=stored,
         )
+
+    def mask(self, track: int, bars: Iterable[int]) -> np.ndarray:
+        """(n_bars,) true for these bars of a track. Raises IndexError for one that does not exist."""
+        return _mask(bars, self.n_bars(track))
 
     def once(self, key: Any, measure: Callable[[], Any]) -> Any:
         """``measure()``, remembered under ``key``: for what is the same on all tracks."""
@@ -149,7 +154,7 @@ def _mask(bars: Iterable[int] | None, n_bars: int) -> np.ndarray:
 
 
 class TrackView:
-    """One track of a window: its notes in the bars looked at.
+    """One track of a window: its notes in the bars looked at. `number` is its place among the tracks.
 
     Note arrays are ``(n,)``; ``bar_lengths_ticks`` and ``looked_at`` are ``(n_bars,)``.
     """
@@ -158,6 +163,7 @@ class TrackView:
         self,
         *,
         window: WindowView,
+        number: int,
         program: int,
         is_drum: bool,
         bars: np.ndarray,
@@ -167,7 +173,7 @@ class TrackView:
         cells: Cells | None,
         stored: Mapping[str, Any],
     ) -> None:
-        self.window, self.resolution = window, window.resolution
+        self.window, self.number, self.resolution = window, number, window.resolution
         self.program, self.is_drum, self.stored = program, is_drum, stored
         self.looked_at, self.cells = looked_at, cells
         self.n_bars = len(bars)

@@ -17,15 +17,17 @@ from dataclasses import dataclass, field
 from importlib import resources
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from midigpt_nb import _core
-from midigpt_nb.errors import ScoreError
+from midigpt_nb.errors import ScoreError, brief
+from midigpt_nb.score import edit
 from midigpt_nb.score import table as conversion
 from midigpt_nb.score.diff import ScoreDiff
 from midigpt_nb.score.general_midi import program_name
+from midigpt_nb.score.places import whole
 from midigpt_nb.score.source import SourceFile
 
 if TYPE_CHECKING:
@@ -33,6 +35,29 @@ if TYPE_CHECKING:
     import pretty_midi
 
 __all__ = ["Bar", "Note", "Score", "Track"]
+
+
+_T = TypeVar("_T")
+
+
+def _list_of(values: list[_T], name: str) -> list[_T]:
+    """The list itself; a tuple becomes one, and everything else is refused."""
+    if isinstance(values, list):
+        return values
+    if not isinstance(values, tuple):
+        raise ScoreError(f"{name} is {brief(values)}; it must be a list")
+    return list(values)
+
+
+def _require(value: object, kind: type, name: str) -> None:
+    if not isinstance(value, kind):
+        raise ScoreError(f"{name} is {brief(value)}; it must be a {kind.__name__}")
+
+
+def _path_of(path: object) -> Path:
+    if not isinstance(path, (str, PathLike)):
+        raise ScoreError(f"{brief(path)} is no path of a file")
+    return Path(path)
 
 
 @dataclass(slots=True)
@@ -74,7 +99,7 @@ class Bar:
         beat_length: float | None = None,
         future: bool = False,
     ) -> None:
-        self.notes: list[Note] = [] if notes is None else notes
+        self.notes: list[Note] = [] if notes is None else _list_of(notes, "notes")
         self.ts_numerator = ts_numerator
         self.ts_denominator = ts_denominator
         self.future = future
@@ -85,7 +110,15 @@ class Bar:
     @property
     def beat_length(self) -> float:
         """Length in quarter notes (7/8 is 3.5), from the time signature; another one raises `ScoreError`."""
-        return 0.0 if self._unfinished else 4.0 * self.ts_numerator / self.ts_denominator
+        if self._unfinished:
+            return 0.0
+        try:
+            return 4.0 * self.ts_numerator / self.ts_denominator
+        except (TypeError, ZeroDivisionError):
+            raise ScoreError(
+                f"a time signature of {self.ts_numerator!r}/{self.ts_denominator!r} is none; "
+                "allowed: two whole numbers from 1"
+            ) from None
 
     @beat_length.setter
     def beat_length(self, value: float) -> None:
@@ -127,7 +160,7 @@ class Track:
         attributes: dict[str, int] | None = None,
         name: str = "",
     ) -> None:
-        self._bars: list[Bar] | None = [] if bars is None else bars
+        self._bars: list[Bar] | None = [] if bars is None else _list_of(bars, "bars")
         # Where the bars come from while nobody has looked at them.
         self._origin: conversion.TrackOrigin | None = None
         self.instrument = instrument
@@ -191,7 +224,7 @@ class Score:
     """
 
     def __init__(self, tracks: list[Track] | None = None, resolution: int = 480, tempo: int = 500000) -> None:
-        self._tracks: list[Track] | None = [] if tracks is None else tracks
+        self._tracks: list[Track] | None = [] if tracks is None else _list_of(tracks, "tracks")
         self._table: _core.ScoreTable | None = None
         self._source: SourceFile | None = None
         self._names: list[str] = []  # of the table's tracks, while there are no track objects
@@ -210,16 +243,20 @@ class Score:
         """
         if isinstance(source, (bytes, bytearray, memoryview)):
             return cls.from_bytes(bytes(source))
+        path = _path_of(source)
         try:
-            data = Path(source).read_bytes()
-        except OSError as error:
-            raise ScoreError(f"cannot read {str(source)!r}: {error.strerror or error}") from error
+            data = path.read_bytes()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise ScoreError(f"cannot read {str(path)!r}: {reason}") from error
         return cls.from_bytes(data)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Score:
         """Read a MIDI file from memory; see `from_midi`."""
-        file, table = _core.read_midi(data)
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise ScoreError(f"data is {brief(data)}; it must be the bytes of a MIDI file")
+        file, table = _core.read_midi(bytes(data))
         if file.n_unended_notes:
             warnings.warn(
                 f"{file.n_unended_notes} notes of the file never end; they are not part of the score",
@@ -230,6 +267,7 @@ class Score:
     @classmethod
     def from_table(cls, table: _core.ScoreTable, source: SourceFile | None = None) -> Score:
         """A score that is this table, with the file it came from riding beside it."""
+        _require(table, _core.ScoreTable, "table")
         score = cls([], table.resolution, table.tempo)
         score._tracks, score._table, score._source = None, table, source
         score._names = source.names_for(table) if source else [""] * table.n_tracks
@@ -250,6 +288,8 @@ class Score:
         """The score of a `pretty_midi.PrettyMIDI` object (by way of the MIDI file it writes)."""
         from midigpt_nb.score.midi import bytes_from_pretty_midi
 
+        if not hasattr(midi, "write"):
+            raise ScoreError(f"midi is {brief(midi)}; it must be a pretty_midi.PrettyMIDI")
         return cls.from_bytes(bytes_from_pretty_midi(midi))
 
     # ---- the two forms ---------------------------------------------------------------------------
@@ -285,6 +325,23 @@ class Score:
             is_same = track < before.n_tracks and (table.tracks[track, 1:] == before.tracks[track, 1:]).all()
             score._names[track] = names[track] if is_same else ""
             score._attributes.append(dict(attributes[track]) if is_same else {})
+        return score
+
+    def _like(
+        self,
+        table: _core.ScoreTable,
+        source: SourceFile | None,
+        *,
+        names: Sequence[str] | None = None,
+        attributes: Sequence[dict[str, int]] | None = None,
+    ) -> Score:
+        """A score of this table and file; names and attributes are this one's unless given."""
+        score = type(self).from_table(table)
+        score._source = source
+        score._names = list(self._track_labels() if names is None else names)
+        score._attributes = [
+            dict(own) for own in (self._track_attributes() if attributes is None else attributes)
+        ]
         return score
 
     def _track_labels(self) -> list[str]:
@@ -358,12 +415,16 @@ class Score:
         starts, tempi = (np.asarray(column, dtype=np.float64) for column in zip(*self.tempo_map, strict=True))
         per_tick = tempi / 1e6 / self.resolution
         at_start = np.concatenate([[0.0], np.cumsum(np.diff(starts) * per_tick[:-1])])
-        ticks = np.asarray(ticks, dtype=np.float64)
+        try:
+            ticks = np.asarray(ticks, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ScoreError(f"ticks is {brief(ticks)}; allowed: a number, or numbers") from None
         segment = np.clip(np.searchsorted(starts, ticks, side="right") - 1, 0, None)
         return at_start[segment] + (ticks - starts[segment]) * per_tick[segment]
 
     def diff(self, other: Score) -> ScoreDiff:
         """What `other` adds to and removes from this score, bar by bar."""
+        _require(other, Score, "other")
         return ScoreDiff.between(self.table, other.table)
 
     def hash(self) -> str:
@@ -382,35 +443,86 @@ class Score:
 
         Returns the score itself when it is already at `tpq`.
         """
+        tpq = whole(tpq, "tpq", 1, 2**31 - 1)
         return self if tpq == self.resolution else self.with_table(self.table.resampled(tpq))
 
     def copy(self) -> Score:
         """A score that shares nothing that can be changed with this one."""
         return copy.deepcopy(self)
 
+    # Edits, each of which returns a new score: see score/edit.py.
+    __iter__ = None  # a score is not a sequence, although it can be sliced
+    __getitem__ = edit.part
+    __add__ = edit.concatenated
+    track = edit.track
+    track_index = edit.track_index
+    find_notes = edit.find_notes
+    add_note = edit.add_note
+    add_notes = edit.add_notes
+    delete_notes = edit.delete_notes
+    move_notes = edit.move_notes
+    resize_notes = edit.resize_notes
+    set_velocity = edit.set_velocity
+    transpose = edit.transpose
+    quantise = quantize = edit.quantise
+    insert_bars = edit.insert_bars
+    append_bars = edit.append_bars
+    delete_bars = edit.delete_bars
+    duplicate_bars = edit.duplicate_bars
+    clear_bars = edit.clear_bars
+    set_metre = edit.set_metre
+    set_tempo = edit.set_tempo
+    add_track = edit.add_track
+    delete_track = edit.delete_track
+    duplicate_track = edit.duplicate_track
+    reorder_tracks = edit.reorder_tracks
+    rename_track = edit.rename_track
+    set_instrument = edit.set_instrument
+
     # ---- other forms -----------------------------------------------------------------------------
 
-    def to_midi(self, path: str | PathLike[str] | None = None) -> bytes | None:
+    def to_midi(
+        self, path: str | PathLike[str] | None = None, *, controllers_in_new_bars: str = "keep"
+    ) -> bytes | None:
         """Write a MIDI file to `path`, or return its bytes when there is none.
 
         A score that came from a file is that file, with only the changed notes replaced: controllers, tempo
         changes, lyrics and text stay where they were. A track's new name is written unless it shares its
-        chunk with others. Raises `ScoreError` when the path cannot be written.
+        chunk with others.
+
+        `controllers_in_new_bars` says what becomes of the gestures that belonged to the notes of a bar
+        that were
+        all replaced (pitch bend, aftertouch, wheel, breath, expression, pedals): "keep" leaves them;
+        "silence"
+        takes them out, puts bend, aftertouch, wheel and pedals to rest at the start of the bar, and sets
+        all back to
+        what the file has where the bar ends. A channel on which another track sounds there is left alone.
+
+        Raises `ScoreError` when the path cannot be written.
         """
-        data = self._midi_bytes()
+        if controllers_in_new_bars not in ("keep", "silence"):
+            raise ScoreError(
+                f"controllers_in_new_bars is {controllers_in_new_bars!r}; allowed: 'keep', 'silence'"
+            )
+        data = self._midi_bytes(silence_gestures=controllers_in_new_bars == "silence")
         if path is None:
             return data
+        place = _path_of(path)
         try:
-            Path(path).write_bytes(data)
-        except OSError as error:
-            raise ScoreError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
+            place.write_bytes(data)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise ScoreError(f"cannot write {str(place)!r}: {reason}") from error
         return None
 
-    def _midi_bytes(self) -> bytes:
+    def _midi_bytes(self, *, silence_gestures: bool = False) -> bytes:
         table, names = self.table, self._track_labels()
-        return (
-            _core.write_midi(table, names) if self._source is None else self._source.rewritten(table, names)
-        )
+        for index, name in enumerate(names):
+            if not isinstance(name, str):
+                raise ScoreError(f"tracks[{index}].name is {brief(name)}; allowed: text")
+        if self._source is None:
+            return _core.write_midi(table, names)
+        return self._source.rewritten(table, names, silence_gestures=silence_gestures)
 
     def to_dict(self) -> dict[str, Any]:
         """The music as plain dictionaries and lists; `from_dict` reads them."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from midigpt_nb import _core
-from midigpt_nb.errors import ScoreError
+from midigpt_nb.errors import ScoreError, brief
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -20,6 +20,7 @@ __all__ = [
     "TrackOrigin",
     "bar_starts",
     "bars_from_table",
+    "longest_track",
     "n_notes_of",
     "relabelled",
     "score_from_dict",
@@ -45,6 +46,8 @@ def bars_from_table(table: _core.ScoreTable, track: int) -> list[Bar]:
 
     first_bar, last_bar = table.bar_rows(track)
     rows = table.bars[first_bar:last_bar].tolist()
+    if not rows:  # a track without bars; the next row belongs to another track
+        return []
     ends = table.bars[first_bar + 1 : last_bar, 0].tolist()
     ends.append(int(table.bars[last_bar, 0]) if last_bar < len(table.bars) else table.n_notes)
     bars = []
@@ -102,6 +105,7 @@ def table_from_tracks(tracks: Sequence[Track], resolution: int, tempo: int) -> _
 
     Raises `ScoreError` naming the track, bar and note that does not fit.
     """
+    _require_tracks(tracks)
     if (unchanged := _unchanged_table(tracks, resolution, tempo)) is not None:
         return unchanged
     notes: list[npt.NDArray[np.int32]] = [np.zeros((0, 5), np.int32)]
@@ -124,6 +128,31 @@ def table_from_tracks(tracks: Sequence[Track], resolution: int, tempo: int) -> _
         **_checked_scalars(resolution, tempo),
         note_source=np.concatenate(sources),
     )
+
+
+def _require_tracks(tracks: Sequence[Track]) -> None:
+    """Raises `ScoreError` where something else stands in place of a track, a bar or a list of them."""
+    from midigpt_nb.score.model import Bar, Track
+
+    if not isinstance(tracks, (list, tuple)):
+        raise ScoreError(f"tracks is {brief(tracks)}; it must be a list of Track")
+    for index, track in enumerate(tracks):
+        if not isinstance(track, Track):
+            raise ScoreError(f"tracks[{index}] is {brief(track)}; it must be a Track")
+        if not isinstance(track.track_type, str):
+            raise ScoreError(
+                f"tracks[{index}].track_type is {brief(track.track_type)}; allowed: 'melodic', 'drum'"
+            )
+        bars = track._bars if track._bars is not None else []
+        if not isinstance(bars, (list, tuple)):
+            raise ScoreError(f"tracks[{index}].bars is {brief(bars)}; it must be a list of Bar")
+        for number, bar in enumerate(bars):
+            if not isinstance(bar, Bar):
+                raise ScoreError(f"tracks[{index}].bars[{number}] is {brief(bar)}; it must be a Bar")
+            if not isinstance(bar.notes, (list, tuple)):
+                raise ScoreError(
+                    f"tracks[{index}].bars[{number}].notes is {brief(bar.notes)}; it must be a list of Note"
+                )
 
 
 def _unchanged_table(tracks: Sequence[Track], resolution: int, tempo: int) -> _core.ScoreTable | None:
@@ -217,7 +246,7 @@ def _first_bad_note(bars: Sequence[Bar], track: int) -> ScoreError:
                 value = getattr(note, name, note)  # what is no note is shown whole
                 if not _is_int(value, low, high):
                     return ScoreError(
-                        f"tracks[{track}].bars[{bar}].notes[{number}].{name} is {value!r}; "
+                        f"tracks[{track}].bars[{bar}].notes[{number}].{name} is {brief(value)}; "
                         f"allowed: a whole number {low}..{high}"
                     )
     return ScoreError(f"track {track} holds a note that is not made of whole numbers")
@@ -229,7 +258,7 @@ def _first_bad_bar(bars: Sequence[Bar], track: int) -> ScoreError:
             value = getattr(content, name)
             if not _is_int(value, 1, 2**15):
                 return ScoreError(
-                    f"tracks[{track}].bars[{bar}].{name} is {value!r}; allowed: a whole number from 1"
+                    f"tracks[{track}].bars[{bar}].{name} is {brief(value)}; allowed: a whole number from 1"
                 )
     return ScoreError(f"track {track} holds a bar whose time signature is not made of whole numbers")
 
@@ -237,7 +266,7 @@ def _first_bad_bar(bars: Sequence[Bar], track: int) -> ScoreError:
 def _checked_program(track: Track, index: int) -> int:
     if not _is_int(track.instrument, 0, 127):
         raise ScoreError(
-            f"tracks[{index}].instrument is {track.instrument!r}; allowed: a General MIDI program 0..127"
+            f"tracks[{index}].instrument is {brief(track.instrument)}; allowed: a General MIDI program 0..127"
         )
     return int(track.instrument)
 
@@ -245,7 +274,7 @@ def _checked_program(track: Track, index: int) -> int:
 def _checked_scalars(resolution: int, tempo: int) -> dict[str, int]:
     for name, value, low in (("resolution", resolution, 1), ("tempo", tempo, 0)):
         if not _is_int(value, low, 2**31 - 1):
-            raise ScoreError(f"{name} is {value!r}; allowed: a whole number {low}..{2**31 - 1}")
+            raise ScoreError(f"{name} is {brief(value)}; allowed: a whole number {low}..{2**31 - 1}")
     return {"resolution": int(resolution), "tempo": int(tempo)}
 
 
@@ -260,12 +289,16 @@ def relabelled(table: _core.ScoreTable, resolution: int, tempo: int) -> _core.Sc
     )
 
 
+def longest_track(table: _core.ScoreTable) -> int:
+    """The first of the tracks with the most bars; there must be a track."""
+    return max(range(table.n_tracks), key=table.n_bars)
+
+
 def bar_starts(table: _core.ScoreTable) -> npt.NDArray[np.int64]:
     """Nominal start tick of each bar of the longest track, and the end of the last: int64, (n_bars + 1,)."""
     if table.n_tracks == 0:
         return np.zeros(1, np.int64)
-    longest = max(range(table.n_tracks), key=table.n_bars)
-    first, last = table.bar_rows(longest)
+    first, last = table.bar_rows(longest_track(table))
     bars = table.bars[first:last].astype(np.int64)
     lengths = 4 * bars[:, 1] * table.resolution // np.maximum(bars[:, 2], 1)
     lengths[(bars[:, 3] & _UNFINISHED) != 0] = 0
@@ -302,33 +335,59 @@ def score_from_dict(cls: type[Score], data: Mapping[str, Any]) -> Score:
     """See `Score.from_dict`."""
     from midigpt_nb.score.model import Bar, Track
 
-    tracks = [
-        Track(
-            [
-                Bar(
-                    [_note_from_dict(note, track, bar) for note in bar_data.get("notes", ())],
-                    bar_data.get("ts_numerator", 4),
-                    bar_data.get("ts_denominator", 4),
-                    future=bool(bar_data.get("future", False)),
-                )
-                for bar, bar_data in enumerate(track_data.get("bars", ()))
-            ],
-            track_data.get("instrument", 0),
-            track_data.get("track_type", "melodic"),
-            dict(track_data.get("attributes", {})),
-            track_data.get("name", ""),
+    def bar_of(data: Mapping[str, Any], place: str) -> Bar:
+        return Bar(
+            [_note_from_dict(note, here) for note, here in _rows(data, "notes", place)],
+            _number(data.get("ts_numerator", 4), f"{place}.ts_numerator"),
+            _number(data.get("ts_denominator", 4), f"{place}.ts_denominator"),
+            future=bool(data.get("future", False)),
         )
-        for track, track_data in enumerate(data.get("tracks", ()))
-    ]
+
+    def track_of(data: Mapping[str, Any], place: str) -> Track:
+        return Track(
+            [bar_of(bar, here) for bar, here in _rows(data, "bars", place)],
+            data.get("instrument", 0),
+            data.get("track_type", "melodic"),
+            dict(_object(data.get("attributes", {}), f"{place}.attributes")),
+            data.get("name", ""),
+        )
+
+    tracks = [track_of(track, here) for track, here in _rows(_object(data, "the score"), "tracks", "")]
     return cls(tracks, data.get("resolution", 480), data.get("tempo", 500000))
 
 
-def _note_from_dict(data: Mapping[str, int], track: int, bar: int) -> Note:
+def _object(data: Any, place: str) -> Mapping[str, Any]:
+    if not isinstance(data, Mapping):
+        raise ScoreError(f"{place} is {brief(data)}; it must be a dict")
+    return data
+
+
+def _rows(data: Mapping[str, Any], key: str, place: str) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """The dicts of a list, each with its place: ``tracks[1].bars[6]``."""
+    name = f"{place}.{key}" if place else key
+    items = data.get(key, ())
+    if not isinstance(items, (list, tuple)):
+        raise ScoreError(f"{name} is {brief(items)}; it must be a list")
+    for i, item in enumerate(items):
+        yield _object(item, f"{name}[{i}]"), f"{name}[{i}]"
+
+
+def _note_from_dict(data: Mapping[str, int], place: str) -> Note:
     from midigpt_nb.score.model import Note
 
     try:
-        return Note(
+        note = Note(
             data["pitch"], data["velocity"], data["onset_ticks"], data["duration_ticks"], data.get("delta", 0)
         )
     except KeyError as error:
-        raise ScoreError(f"a note of tracks[{track}].bars[{bar}] has no {error.args[0]!r}") from None
+        raise ScoreError(f"{place} has no {error.args[0]!r}") from None
+    for name in _NOTE_RANGES:
+        _number(getattr(note, name), f"{place}.{name}")
+    return note
+
+
+def _number(value: Any, place: str) -> Any:
+    """The value, when it is a number of some kind; its range is checked with all others later."""
+    if not isinstance(value, (int, float, np.number)):
+        raise ScoreError(f"{place} is {brief(value)}; it must be a whole number")
+    return value

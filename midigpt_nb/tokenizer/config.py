@@ -9,12 +9,12 @@ from __future__ import annotations
 import copy
 import json
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from midigpt_nb import _core
-from midigpt_nb.errors import EncoderConfigError, VocabularyError
+from midigpt_nb.errors import EncoderConfigError, VocabularyError, brief
 
 __all__ = ["EncoderConfig"]
 
@@ -22,14 +22,17 @@ FORMULAS = ("compatible", "exact")
 
 _MOST = 2**31 - 1  # what the core's integers hold; its own limits are tighter and named there
 
-_warned: set[str] = set()  # unknown keys that have had their one warning
+_LONGEST_NAME, _MOST_WARNINGS = 60, 1000  # what a hostile file can make this module compare and remember
+
+_warned: set[str] = set()  # what has been warned about
 
 
 class EncoderConfig(_core.EncoderConfig):
     """How a model's tokens are laid out and what its values mean.
 
     Fields are those of the JSON file (``EncoderConfig.fields()`` lists them with their meaning), plus
-    `attribute_controls` (list of ``{"name", "params"}``), `attribute_formulas` ("compatible" or "exact") and
+    `attribute_controls` (list of ``{"name", "params"}``), `attribute_formulas` ("compatible" or "exact"),
+    `attribute_dropout` (whether attribute tokens were left out at random in training; None: not said) and
     `unknown` (keys this version does not know; kept and written back). `token_domains` is empty when the
     vocabulary is derived from the other fields.
 
@@ -42,6 +45,7 @@ class EncoderConfig(_core.EncoderConfig):
         super().__init__()
         self.attribute_controls: list[dict[str, Any]] = []
         self.attribute_formulas: str = "compatible"
+        self.attribute_dropout: bool | None = None
         self.unknown: dict[str, Any] = {}
 
     @classmethod
@@ -64,10 +68,17 @@ class EncoderConfig(_core.EncoderConfig):
             raise EncoderConfigError(f"an encoder configuration is a JSON object, not {type(data).__name__}")
         config = cls()
         for key, value in data.items():
-            if key in _READERS:
-                setattr(config, key, _READERS[key](key, value))
-            else:
-                config.unknown[key] = copy.deepcopy(value)
+            if not isinstance(key, str):
+                raise EncoderConfigError(f"an encoder configuration's keys are texts, not {brief(key)}")
+            try:
+                if key in _READERS:
+                    setattr(config, key, _READERS[key](key, value))
+                else:
+                    config.unknown[key] = copy.deepcopy(value)
+            except RecursionError:
+                raise EncoderConfigError(f"{brief(key)} is nested too deep") from None
+            except TypeError:  # what the core cannot take: a text that is no valid Unicode
+                raise _wrong(key, value, "made of valid Unicode texts") from None
         if config.switchable_microtiming:
             config.emit_delta_tokens = True
         _warn_about(config.unknown)
@@ -89,6 +100,8 @@ class EncoderConfig(_core.EncoderConfig):
         data["attribute_controls"] = copy.deepcopy(self.attribute_controls)
         if self.attribute_formulas != "compatible":
             data["attribute_formulas"] = self.attribute_formulas
+        if self.attribute_dropout is not None:
+            data["attribute_dropout"] = self.attribute_dropout
         data.update(copy.deepcopy(self.unknown))
         return dict(sorted(data.items()))
 
@@ -103,8 +116,18 @@ class EncoderConfig(_core.EncoderConfig):
             setattr(other, name, getattr(self, name))
         other.attribute_controls = copy.deepcopy(self.attribute_controls)
         other.attribute_formulas = self.attribute_formulas
+        other.attribute_dropout = self.attribute_dropout
         other.unknown = copy.deepcopy(self.unknown)
         return other
+
+    @property
+    def attributes_are_optional(self) -> bool:
+        """Whether the model may leave attribute tokens out: it can where they were dropped in training.
+
+        Models with exact formulas were trained by this package, which always drops some.
+        """
+        said = self.attribute_dropout
+        return self.attribute_formulas == "exact" if said is None else said
 
     def __eq__(self, other: object) -> bool:
         return self.to_dict() == other.to_dict() if isinstance(other, EncoderConfig) else NotImplemented
@@ -134,7 +157,7 @@ def config_to_json(config: _core.EncoderConfig) -> str:
 
 
 def _wrong(key: str, value: Any, expected: str) -> EncoderConfigError:
-    return EncoderConfigError(f"{key} is {value!r}; it must be {expected}")
+    return EncoderConfigError(f"{key} is {brief(value)}; it must be {expected}")
 
 
 def _int(key: str, value: Any) -> int:
@@ -148,6 +171,8 @@ def _int(key: str, value: Any) -> int:
 def _bool(key: str, value: Any) -> bool:
     if not isinstance(value, bool) and not (isinstance(value, int) and value in (0, 1)):
         raise _wrong(key, value, "true or false")
+    if not isinstance(value, bool):
+        _warn(f"{key} is {value}; taken as {'true' if value else 'false'}")
     return bool(value)
 
 
@@ -199,8 +224,9 @@ def _domains(key: str, value: Any) -> list[dict[str, Any]]:
             raise _wrong(f"{key}[{i}]", row, '{"type": name, "domain_size": number}')
         try:
             _core.parse_token_type(row["type"])
-        except VocabularyError as error:
+        except (VocabularyError, TypeError) as error:  # TypeError: a text that is no valid Unicode
             raise EncoderConfigError(f"{key}[{i}].type: {error}") from error
+        _warn_about_others(f"{key}[{i}]", row, ("type", "domain_size"))
         rows.append({"type": row["type"], "domain_size": _int(f"{key}[{i}].domain_size", row["domain_size"])})
     return rows
 
@@ -209,6 +235,9 @@ def _controls(key: str, value: Any) -> list[dict[str, Any]]:
     for i, row in enumerate(_list(key, value)):
         if not isinstance(row, Mapping) or not isinstance(row.get("name"), str):
             raise _wrong(f"{key}[{i}]", row, '{"name": attribute, "params": {...}}')
+        if not isinstance(row.get("params") or {}, Mapping):
+            raise _wrong(f"{key}[{i}].params", row["params"], "an object of parameters")
+        _warn_about_others(f"{key}[{i}]", row, ("name", "params"))
     return [copy.deepcopy(dict(row)) for row in value]
 
 
@@ -235,14 +264,28 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     **{name: _KIND_READERS[kind] for name, kind, _meaning in _core.EncoderConfig.fields()},
     "attribute_controls": _controls,
     "attribute_formulas": _formulas,
+    "attribute_dropout": _bool,
 }
 
 
 def _warn_about(unknown: Mapping[str, Any]) -> None:
     for key in unknown:
-        if key in _warned:
-            continue
-        _warned.add(key)
-        close = get_close_matches(key, _READERS, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        warnings.warn(f"encoder configuration: {key!r} is not known and has no effect{hint}", stacklevel=4)
+        _warn(f"{key!r} is not known and has no effect{_hint(key, _READERS)}")
+
+
+def _warn_about_others(place: str, row: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    for key in row:
+        if key not in known:
+            _warn(f"{place}: {key!r} is not known and has no effect{_hint(str(key), known)}")
+
+
+def _hint(key: str, known: Iterable[str]) -> str:
+    close = get_close_matches(key[:_LONGEST_NAME], known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _warn(text: str) -> None:
+    """Warn, once for each text."""
+    if text not in _warned and len(_warned) < _MOST_WARNINGS:
+        _warned.add(text)
+        warnings.warn(f"encoder configuration: {text[:300]}", stacklevel=4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,28 @@ import numpy.typing as npt
 
 from midigpt_nb import _core
 from midigpt_nb.attributes import Attribute, AttributeAnalyzer
+from midigpt_nb.attributes.view import as_table
+from midigpt_nb.errors import ScoreError
 from midigpt_nb.score.model import Score
 from midigpt_nb.tokenizer.config import EncoderConfig
 from midigpt_nb.tokenizer.explain import TokenRow, explain
+from midigpt_nb.tokenizer.ids import TokenIds
 
-__all__ = ["Tokenizer"]
+__all__ = ["Encoding", "Tokenizer"]
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What encoding a score gives.
+
+    `hidden_spans` are (first, one past the last) positions of the bars that `use_span_masks` hides.
+    `saturated` counts the values of the score that the vocabulary cannot say (a very long note, a position
+    beyond the longest bar, a program outside 0-127) and that were written as the nearest one it can.
+    """
+
+    tokens: list[int]
+    hidden_spans: list[tuple[int, int]]
+    saturated: int
 
 
 class Tokenizer:
@@ -56,26 +74,49 @@ class Tokenizer:
     def __repr__(self) -> str:
         return f"Tokenizer({self.vocab.size} tokens, {len(self.analyzer.attributes)} attributes)"
 
+    @property
+    def vocab_size(self) -> int:
+        """Number of different tokens."""
+        return self.vocab.size
+
     def encode(
-        self, score: Score, options: _core.EncodeOptions | None = None, compute_attributes: bool = True
+        self,
+        score: Score | _core.ScoreTable,
+        options: _core.EncodeOptions | None = None,
+        compute_attributes: bool = True,
     ) -> list[int]:
         """The tokens of the bars as they are given.
 
         With `compute_attributes` values measured on the grid replace those stored in ``track.attributes``;
-        without it only the stored ones are written. Values beyond a domain become its first or last. Raises
-        VocabularyError when the model lacks a time signature or bar count, TypeError for a stored value that
-        is not a whole number.
+        without it only the stored ones are written. Values beyond a domain become its first or last; with
+        ``EncodeOptions(out_of_range="error")`` they raise VocabularyError, which names the first place and
+        counts them all. Raises VocabularyError when the model lacks a time signature or bar count, and
+        TypeError for a stored value that is not a whole number.
         """
-        table = self.grid(score.table)
-        track_values, bar_values = self._stored(score)
+        return self.encode_full(score, options, compute_attributes).tokens
+
+    def encode_full(
+        self,
+        score: Score | _core.ScoreTable,
+        options: _core.EncodeOptions | None = None,
+        compute_attributes: bool = True,
+    ) -> Encoding:
+        """`encode`, with which tokens are hidden and how many values did not fit the vocabulary."""
+        if options is not None and not isinstance(options, _core.EncodeOptions):
+            raise TypeError(
+                f"options must be an EncodeOptions, not {type(options).__name__}; "
+                "write EncodeOptions(window_bars=4, ...)"
+            )
+        table = self.grid(_table(score))
+        track_values, bar_values = self._stored(score, table)
         if compute_attributes:
-            stored = [track.attributes for track in score.tracks]
+            stored = [track.attributes for track in _tracks(score)] or None
             measured_track, measured_bar = self.attribute_arrays(table, stored=stored)
             track_values = np.where(measured_track >= 0, measured_track, track_values)
             bar_values = np.where(measured_bar >= 0, measured_bar, bar_values)
         options = options if options is not None else _core.EncodeOptions()
-        tokens, _spans, _saturated = _core.encode(self.vocab, table, track_values, bar_values, options)
-        return tokens.tolist()
+        tokens, spans, saturated = _core.encode(self.vocab, table, track_values, bar_values, options)
+        return Encoding(tokens.tolist(), [(a, b) for a, b in spans.tolist()], saturated)
 
     def grid(self, table: _core.ScoreTable) -> _core.ScoreTable:
         """The table on the model's grid, onsets cut as in training."""
@@ -103,12 +144,13 @@ class Tokenizer:
                     bar_values[first:last, self._columns["bar"][name]] = values
         return track_values, bar_values
 
-    def _stored(self, score: Score) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16]]:
+    def _stored(
+        self, score: Score | _core.ScoreTable, table: _core.ScoreTable
+    ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16]]:
         """Values in ``track.attributes``, as columns; those of bars have the key ``bar_<key>_<bar>``."""
-        table = score.table
         track_values = np.full((table.n_tracks, len(self.vocab.track_slots)), -1, np.int16)
         bar_values = np.full((len(table.bars), len(self.vocab.bar_slots)), -1, np.int16)
-        for index, track in enumerate(score.tracks):
+        for index, track in enumerate(_tracks(score)):
             if not track.attributes:
                 continue
             for column, key in enumerate(self._keys["track"]):
@@ -120,11 +162,23 @@ class Tokenizer:
                     bar_values[first + bar, column] = value
         return track_values, bar_values
 
-    def decode(self, ids: Sequence[int] | npt.NDArray[np.int32], resample: bool = True) -> Score:
+    def normalize_input(self, score: Score | _core.ScoreTable) -> Score:
+        """The score as the model sees it: a new one on the token grid, onsets cut as in training."""
+        return Score.from_table(self.grid(_table(score)))
+
+    def normalize_output(self, score: Score | _core.ScoreTable) -> Score:
+        """The reverse: a score on the token grid, at the configuration's `decode_resolution`."""
+        config = self.config
+        table = _core.grid_table(_table(score), config.decode_resolution, config.emit_delta_tokens)
+        return Score.from_table(table)
+
+    def decode(self, ids: TokenIds, resample: bool = True) -> Score:
         """The score that a token list describes, fill-in blocks put in their places.
 
+        Any list of ids decodes; what makes no sense (a note outside any bar, a surplus end) is left out.
         Attribute tokens come back in ``track.attributes``. With `resample` the score has the configuration's
-        `decode_resolution`, else the grid's. Raises VocabularyError for an id outside the vocabulary.
+        `decode_resolution`, else the grid's. Raises VocabularyError naming the position of an id that is no
+        whole number of the vocabulary.
         """
         table, track_values, bar_values = _core.decode(self.vocab, ids, resample)
         score = Score.from_table(table)
@@ -138,12 +192,39 @@ class Tokenizer:
                 track.attributes.update(_present(keys, bar_values[first + bar]))
         return score
 
-    def explain(self, ids: Sequence[int]) -> list[TokenRow]:
-        """One readable row per token: where it stands and what it says."""
+    def explain(self, ids: TokenIds) -> list[TokenRow]:
+        """One readable row per token: where it stands and what it says in musical words.
+
+        >>> print(*tokenizer.explain(ids)[:4], sep="\\n")       # doctest: +SKIP
+            0     0  PieceStart:0    the piece begins
+            1   152  NumBars:0    4 bars
+            2     2  Track:0    a melodic track begins
+            3    70  Instrument:27   Electric Bass (finger)
+        """
         attributes: dict[tuple[str, str], Attribute] = {
             (row.level, _core.parse_token_type(row.token_type).name): row for row in self.analyzer.attributes
         }
-        return explain(self.vocab, ids, attributes, self.config.pitch_range[0])
+        config = self.config
+        return explain(
+            self.vocab,
+            ids,
+            attributes,
+            lowest_pitch=config.pitch_range[0],
+            resolution=config.resolution,
+        )
+
+
+def _table(score: Score | _core.ScoreTable) -> _core.ScoreTable:
+    """The table of a Score; a table stays as it is. Raises ScoreError for anything else."""
+    table = as_table(score)
+    if not isinstance(table, _core.ScoreTable):
+        raise ScoreError(f"expected a Score or a score table, got {type(score).__name__}")
+    return table
+
+
+def _tracks(score: Score | _core.ScoreTable) -> Sequence[Any]:
+    """The tracks of a Score; a bare table keeps no attributes."""
+    return [] if isinstance(score, _core.ScoreTable) else score.tracks
 
 
 def _wanted_slots(analyzer: AttributeAnalyzer) -> list[tuple[str, str]]:

@@ -38,7 +38,12 @@ py::array_t<Int, py::array::c_style> whole_numbers(const py::handle& values, con
     check(given.attr("min")());
     check(given.attr("max")());
   }
-  return py::array_t<Int, py::array::c_style | py::array::forcecast>::ensure(given);
+  auto whole = py::array_t<Int, py::array::c_style | py::array::forcecast>::ensure(given);
+  if (!whole) {  // no memory for it, or a type that even without values cannot become numbers
+    PyErr_Clear();
+    throw Error(std::string(name) + " cannot be made an array of whole numbers");
+  }
+  return whole;
 }
 
 using IntArray = py::array_t<std::int32_t, py::array::c_style>;

@@ -2,6 +2,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "bindings/arrays.h"
 #include "bindings/bind.h"
@@ -16,6 +17,7 @@ namespace {
 using midigpt::BarAddress;
 using midigpt::EncodeOptions;
 using midigpt::Level;
+using midigpt::OutOfRange;
 using midigpt::ScoreTable;
 using midigpt::Vocabulary;
 
@@ -57,8 +59,23 @@ py::array_t<std::int16_t> rows_of(const std::vector<std::int16_t>& data, std::si
   return out;
 }
 
+// TABLE: names of the choices for values outside their domain.
+constexpr std::pair<const char*, OutOfRange> kOutOfRange[] = {{"saturate", OutOfRange::saturate}, {"error", OutOfRange::error}};
+
+OutOfRange out_of_range(const std::string& name) {
+  for (const auto& [text, choice] : kOutOfRange) {
+    if (name == text) return choice;
+  }
+  throw py::value_error("out_of_range is '" + name + "'; it must be 'saturate' or 'error'");
+}
+
+std::string name_of(OutOfRange wanted) {
+  const auto row = std::find_if(std::begin(kOutOfRange), std::end(kOutOfRange), [&](const auto& r) { return r.second == wanted; });
+  return row->first;
+}
+
 py::tuple encode(const Vocabulary& vocabulary, const ScoreTable& table, const py::object& track_attributes,
-                 const py::object& bar_attributes, const EncodeOptions& options) {
+                 const py::object& bar_attributes, EncodeOptions options) {  // a copy: another thread may set the caller's
   const AttributeArray track_rows = attribute_rows(track_attributes, "track_attributes");
   const AttributeArray bar_rows = attribute_rows(bar_attributes, "bar_attributes");
   const auto track_columns = columns(track_rows);
@@ -98,14 +115,15 @@ void bind_codec(py::module_& m) {
   py::class_<EncodeOptions>(m, "EncodeOptions", "Options of one encode call.")
       .def(py::init([](int window_bars, const Pairs& multi_fill, int partial_track, int partial_bars, int use_velocity,
                        int use_microtiming, int genre, bool use_span_masks, bool remove_future_bars, const Pairs& hidden_bars,
-                       bool fill_sections) {
+                       bool fill_sections, const std::string& beyond) {
              return EncodeOptions{window_bars, addresses(multi_fill), partial_track, partial_bars, use_velocity, use_microtiming,
-                                  genre, use_span_masks, remove_future_bars, addresses(hidden_bars), fill_sections};
+                                  genre, use_span_masks, remove_future_bars, addresses(hidden_bars), fill_sections,
+                                  out_of_range(beyond)};
            }),
            py::arg("window_bars") = 0, py::arg("multi_fill") = Pairs{}, py::arg("partial_track") = -1,
            py::arg("partial_bars") = -1, py::arg("use_velocity") = -1, py::arg("use_microtiming") = -1, py::arg("genre") = -1,
            py::arg("use_span_masks") = false, py::arg("remove_future_bars") = false, py::arg("hidden_bars") = Pairs{},
-           py::arg("fill_sections") = true)
+           py::arg("fill_sections") = true, py::arg("out_of_range") = "saturate")
       .def_readwrite("window_bars", &EncodeOptions::window_bars)
       .def_property("multi_fill", [](const EncodeOptions& o) { return pairs(o.multi_fill); },
                     [](EncodeOptions& o, const Pairs& bars) { o.multi_fill = addresses(bars); })
@@ -118,10 +136,16 @@ void bind_codec(py::module_& m) {
       .def_readwrite("remove_future_bars", &EncodeOptions::remove_future_bars)
       .def_property("hidden_bars", [](const EncodeOptions& o) { return pairs(o.hidden_bars); },
                     [](EncodeOptions& o, const Pairs& bars) { o.hidden_bars = addresses(bars); })
-      .def_readwrite("fill_sections", &EncodeOptions::fill_sections);
+      .def_readwrite("fill_sections", &EncodeOptions::fill_sections)
+      .def_property("out_of_range", [](const EncodeOptions& o) { return name_of(o.out_of_range); },
+                    [](EncodeOptions& o, const std::string& name) { o.out_of_range = out_of_range(name); },
+                    "'saturate' or 'error': what happens to a value that the vocabulary cannot say.")
+      // The names that the published package has for them.
+      .def_readwrite("partial_encode_track_index", &EncodeOptions::partial_track)
+      .def_readwrite("partial_encode_track_bars", &EncodeOptions::partial_bars);
   m.def("encode", &encode, py::arg("vocab"), py::arg("table"), py::arg("track_attributes") = py::none(),
         py::arg("bar_attributes") = py::none(), py::arg("options") = EncodeOptions{},
-        "(tokens int32, hidden spans (k, 2), number of saturated note values).");
+        "(tokens int32, hidden spans (k, 2), number of values outside their domain, written as the nearest one).");
   m.def("decode", &decode, py::arg("vocab"), py::arg("tokens"), py::arg("resample") = true,
         "(ScoreTable, track attributes, bar attributes); -1 = no token.");
   m.def("grid_table", &midigpt::grid_table, py::arg("table"), py::arg("resolution"), py::arg("microtiming") = false,

@@ -3,19 +3,29 @@
 
 #include <map>
 #include <memory>
+#include <tuple>
+#include <variant>
 
 #include "bindings/arrays.h"
 #include "bindings/bind.h"
 #include "mask/matcher.h"
+#include "mask/note_schedule.h"
+#include "mask/value_set.h"
 
 namespace py = pybind11;
 
 namespace {
 
+using midigpt::Constraint;
 using midigpt::Matcher;
 using midigpt::MatcherOptions;
+using midigpt::NoteSchedule;
+using midigpt::PerBlock;
 using midigpt::Pin;
+using midigpt::ScheduledNote;
+using midigpt::ValueSet;
 using midigpt::Vocabulary;
+using midigpt::bindings::by_reference;
 
 using NamedValues = std::map<std::string, int>;
 using midigpt::bindings::TokenArray;
@@ -56,13 +66,28 @@ std::vector<std::string> type_names(const std::vector<midigpt::TokenType>& types
   return out;
 }
 
+// One number for all bars, or a list.
+using NumberOrList = std::variant<int, std::vector<int>>;
+
+PerBlock per_block(const NumberOrList& value) {
+  return std::holds_alternative<int>(value) ? PerBlock(std::get<int>(value)) : PerBlock(std::get<std::vector<int>>(value));
+}
+
+NumberOrList number_or_list(const PerBlock& value) {
+  if (value.each()) return value.values();
+  return value.at(0);
+}
+
 std::unique_ptr<MatcherOptions> make_options(bool autoregressive, int n_bars, const std::vector<int>& bar_metres,
-                                             const NamedValues& track, const std::map<int, NamedValues>& bars, int polyphony_limit,
-                                             int density_limit, int sounding_limit, bool allow_empty, bool velocity,
+                                             const NamedValues& track, const std::map<int, NamedValues>& bars,
+                                             const NumberOrList& polyphony_limit, const NumberOrList& density_limit,
+                                             const NumberOrList& sounding_limit, const NumberOrList& max_duration,
+                                             const NumberOrList& max_end, const NumberOrList& allow_empty, bool velocity,
                                              bool microtiming, bool optional_attributes, const std::vector<std::string>& excluded) {
-  return std::make_unique<MatcherOptions>(MatcherOptions{autoregressive, n_bars, bar_metres, pins(track), bar_pins(bars),
-                                                         polyphony_limit, density_limit, sounding_limit, allow_empty, velocity,
-                                                         microtiming, optional_attributes, types(excluded)});
+  return std::make_unique<MatcherOptions>(MatcherOptions{
+      autoregressive, n_bars, bar_metres, pins(track), bar_pins(bars), per_block(polyphony_limit), per_block(density_limit),
+      per_block(sounding_limit), per_block(max_duration), per_block(max_end), per_block(allow_empty), velocity, microtiming,
+      optional_attributes, types(excluded)});
 }
 
 // A contiguous writable array of bytes or bools, one per token.
@@ -84,8 +109,8 @@ void bind_options(py::module_& m) {
       .def(py::init(&make_options), py::arg("autoregressive") = false, py::arg("n_bars") = 0,
            py::arg("bar_metres") = std::vector<int>{}, py::arg("track_pins") = NamedValues{},
            py::arg("bar_pins") = std::map<int, NamedValues>{}, py::arg("polyphony_limit") = 0, py::arg("density_limit") = 0,
-           py::arg("sounding_limit") = 0, py::arg("allow_empty") = false, py::arg("velocity") = true,
-           py::arg("microtiming") = true, py::arg("optional_attributes") = true,
+           py::arg("sounding_limit") = 0, py::arg("max_duration") = 0, py::arg("max_end") = 0, py::arg("allow_empty") = false,
+           py::arg("velocity") = true, py::arg("microtiming") = true, py::arg("optional_attributes") = true,
            py::arg("excluded_attributes") = std::vector<std::string>{})
       .def_readwrite("autoregressive", &MatcherOptions::autoregressive)
       .def_readwrite("n_bars", &MatcherOptions::n_bars)
@@ -94,15 +119,73 @@ void bind_options(py::module_& m) {
                     [](MatcherOptions& o, const NamedValues& values) { o.track_pins = pins(values); })
       .def_property("bar_pins", [](const MatcherOptions& o) { return named_bars(o.bar_pins); },
                     [](MatcherOptions& o, const std::map<int, NamedValues>& bars) { o.bar_pins = bar_pins(bars); })
-      .def_readwrite("polyphony_limit", &MatcherOptions::polyphony_limit)
-      .def_readwrite("density_limit", &MatcherOptions::density_limit)
-      .def_readwrite("sounding_limit", &MatcherOptions::sounding_limit)
-      .def_readwrite("allow_empty", &MatcherOptions::allow_empty)
+      .def_property("polyphony_limit", [](const MatcherOptions& o) { return number_or_list(o.polyphony_limit); },
+                    [](MatcherOptions& o, const NumberOrList& value) { o.polyphony_limit = per_block(value); })
+      .def_property("density_limit", [](const MatcherOptions& o) { return number_or_list(o.density_limit); },
+                    [](MatcherOptions& o, const NumberOrList& value) { o.density_limit = per_block(value); })
+      .def_property("sounding_limit", [](const MatcherOptions& o) { return number_or_list(o.sounding_limit); },
+                    [](MatcherOptions& o, const NumberOrList& value) { o.sounding_limit = per_block(value); })
+      .def_property("max_duration", [](const MatcherOptions& o) { return number_or_list(o.max_duration); },
+                    [](MatcherOptions& o, const NumberOrList& value) { o.max_duration = per_block(value); })
+      .def_property("max_end", [](const MatcherOptions& o) { return number_or_list(o.max_end); },
+                    [](MatcherOptions& o, const NumberOrList& value) { o.max_end = per_block(value); })
+      .def_property("allow_empty", [](const MatcherOptions& o) { return number_or_list(o.allow_empty); },
+                    [](MatcherOptions& o, const NumberOrList& value) { o.allow_empty = per_block(value); })
       .def_readwrite("velocity", &MatcherOptions::velocity)
       .def_readwrite("microtiming", &MatcherOptions::microtiming)
       .def_readwrite("optional_attributes", &MatcherOptions::optional_attributes)
+      .def_property("required_track_attributes", [](const MatcherOptions& o) { return type_names(o.required_track_attributes); },
+                    [](MatcherOptions& o, const std::vector<std::string>& names) { o.required_track_attributes = types(names); })
+      .def_property("required_bar_attributes", [](const MatcherOptions& o) { return type_names(o.required_bar_attributes); },
+                    [](MatcherOptions& o, const std::vector<std::string>& names) { o.required_bar_attributes = types(names); })
       .def_property("excluded_attributes", [](const MatcherOptions& o) { return type_names(o.excluded_attributes); },
                     [](MatcherOptions& o, const std::vector<std::string>& names) { o.excluded_attributes = types(names); });
+}
+
+using Rhythm = std::map<int, std::vector<std::pair<int, int>>>;
+using Notes = std::map<int, std::vector<std::tuple<int, int, int>>>;
+
+constexpr int kMostTogether = 4096;
+
+std::unique_ptr<Constraint> rhythm_schedule(const Rhythm& rhythm) {
+  NoteSchedule::Blocks blocks;
+  for (const auto& [block, groups] : rhythm) {
+    auto& row = blocks[block];
+    for (const auto& [tick, notes] : groups) {
+      if (notes > kMostTogether) {
+        throw midigpt::VocabularyError("the rhythm of block " + std::to_string(block) + " asks for " + std::to_string(notes) + " notes at tick " +
+                                       std::to_string(tick) + "; at most " + std::to_string(kMostTogether) + " can start together");
+      }
+      row.push_back({tick, std::vector<ScheduledNote>(static_cast<std::size_t>(std::max(0, notes)))});
+    }
+  }
+  return std::make_unique<NoteSchedule>("exact rhythm", std::move(blocks));
+}
+
+std::unique_ptr<Constraint> remix(const Notes& kept) {
+  NoteSchedule::Blocks blocks;
+  for (const auto& [block, notes] : kept) {
+    auto& row = blocks[block];
+    for (const auto& [tick, pitch, duration] : notes) {
+      if (row.empty() || row.back().tick != tick) row.push_back({tick, {}});
+      row.back().notes.push_back({pitch, duration});
+    }
+  }
+  return std::make_unique<NoteSchedule>("remix", std::move(blocks));
+}
+
+// By block: fill block, or bar of the autoregressive track's window.
+void bind_constraints(py::module_& m) {
+  py::class_<Constraint>(m, "Constraint", "A wish that makes tokens illegal; blocks without an entry are free.")
+      .def_static("pitch_set", &ValueSet::of_pitches, py::arg("vocab"), py::arg("allowed"),
+                  "{block: pitches that may be written}")
+      .def_static("position_set", &ValueSet::of_positions, py::arg("vocab"), py::arg("allowed"),
+                  "{block: ticks from the start of the bar}; tick 0 is always free.")
+      .def_static("rhythm_schedule", &rhythm_schedule, py::arg("rhythm"),
+                  "{block: [(tick, number of notes)]}: notes begin there and nowhere else.")
+      .def_static("remix", &remix, py::arg("notes"),
+                  "{block: [(tick, pitch or -1, NoteDuration value or -1)]}: these onsets, -1 = free; ticks ascend.")
+      .def_property_readonly("name", by_reference(&Constraint::name));
 }
 
 // The tables as data, for the generated documentation and for tests of the tables themselves.
@@ -139,21 +222,25 @@ void bind_grammar_table(py::module_& m) {
 
 void bind_mask(py::module_& m) {
   bind_grammar_table(m);
+  bind_constraints(m);
   bind_options(m);
   py::class_<Matcher>(m, "Matcher", "Which tokens may come next. One per row of a generation.")
       .def_static("for_prompt", [](std::shared_ptr<Vocabulary> vocabulary, const py::object& tokens, const MatcherOptions& options) {
         const TokenArray prompt = midigpt::bindings::token_ids(tokens, "prompt");
         return Matcher(std::move(vocabulary), {prompt.data(), static_cast<std::size_t>(prompt.size())}, options);
       }, py::arg("vocab").none(false), py::arg("prompt"), py::arg("options") = MatcherOptions{})
-      .def("accept", &Matcher::accept, py::arg("token"))
+      .def("add", [](Matcher& matcher, const Constraint& wish) { matcher.add(wish.clone()); }, py::arg("constraint"))
+      .def("replace", [](Matcher& matcher, const Constraint& wish) { matcher.replace(wish.clone()); }, py::arg("constraint"),
+           "Like add, in place of the constraints of the same name.")
+      .def("accept", by_reference(&Matcher::accept), py::arg("token"))
       .def("fill_mask", &fill_mask, py::arg("row").noconvert(), "Write 1 for each legal token, else 0, in place.")
-      .def("forced", &Matcher::forced, "The only legal token, or -1.")
-      .def("is_legal", &Matcher::is_legal, py::arg("token"))
-      .def_property_readonly("complete", &Matcher::complete)
-      .def_property_readonly("infill", &Matcher::infill)
-      .def_property_readonly("block", &Matcher::block)
+      .def("forced", by_reference(&Matcher::forced), "The only legal token, or -1.")
+      .def("is_legal", by_reference(&Matcher::is_legal), py::arg("token"))
+      .def_property_readonly("complete", by_reference(&Matcher::complete))
+      .def_property_readonly("infill", by_reference(&Matcher::infill))
+      .def_property_readonly("block", by_reference(&Matcher::block))
       .def_property_readonly("blocks", &blocks, "(track, bar) of each fill block, in the order of the prompt.")
       .def_property_readonly("position", [](const Matcher& matcher) { return matcher.place().position; })
-      .def("fork", &Matcher::fork)
-      .def("reset", &Matcher::reset);
+      .def("fork", by_reference(&Matcher::fork))
+      .def("reset", by_reference(&Matcher::reset));
 }

@@ -1,9 +1,12 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+
 #include "bindings/arrays.h"
 #include "bindings/bind.h"
 #include "midi/midi_file.h"
+#include "score/assemble_midi.h"
 #include "score/from_midi.h"
 #include "score/meter.h"
 #include "score/rewrite_midi.h"
@@ -92,7 +95,7 @@ void bind_table(py::module_& m) {
       .def("replaced", &replaced, py::arg("cells"), py::arg("notes"), "the notes of each (track, bar) replaced by a (k, 5) array")
       .def("with_bars", &with_bars, py::arg("track"), py::arg("metres"), "empty bars appended to a track")
       .def("with_track", &midigpt::with_track, py::arg("instrument"), py::arg("is_drum"), "a new last track of empty bars")
-      .def("resampled", &midigpt::resampled, py::arg("resolution"), "times scaled to another resolution")
+      .def("resampled", &midigpt::resampled, py::arg("resolution"), py::call_guard<py::gil_scoped_release>(), "times scaled to another resolution")
       .def("same_as", &midigpt::same_as, py::arg("other"), "same music; note_source does not count")
       .def("__copy__", [](const py::object& self) { return self; })
       .def("__deepcopy__", [](const py::object& self, const py::dict&) { return self; }, py::arg("memo"))
@@ -138,18 +141,80 @@ std::pair<SourceMidi, ScoreTable> read_midi(const py::bytes& data, std::int32_t 
   return {std::move(source), std::move(table)};
 }
 
-py::bytes rewrite_midi(const SourceMidi& source, const ScoreTable& origin, const ScoreTable& table, const std::vector<std::string>& names) {
+py::bytes write_midi(const ScoreTable& table, const std::vector<std::string>& names) {
+  std::vector<std::uint8_t> bytes;
+  {
+    const py::gil_scoped_release unlocked;
+    bytes = midigpt::write_midi(table, names);
+  }
+  return to_python(bytes);
+}
+
+void warn_of_left_out(const std::vector<Cell>& places) {
+  if (places.empty()) return;
+  std::string text = std::to_string(places.size()) + " new notes were not written: they start after the end of their bar, which a metre change in the file cuts short (";
+  constexpr std::size_t kNamed = 4;
+  for (std::size_t i = 0; i < std::min(kNamed, places.size()); ++i) {
+    text += (i == 0 ? "tracks[" : ", tracks[") + std::to_string(places[i].track) + "].bars[" + std::to_string(places[i].bar) + "]";
+  }
+  text += places.size() > kNamed ? ", ..)" : ")";
+  if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) != 0) throw py::error_already_set();
+}
+
+py::bytes rewrite_midi(const SourceMidi& source, const ScoreTable& origin, const ScoreTable& table, const std::vector<std::string>& names,
+                       bool silence_gestures) {
   midigpt::RewrittenMidi written;
   {
     const py::gil_scoped_release unlocked;
-    written = midigpt::rewrite_midi(source.file, source.reading, origin, table, names);
+    written = midigpt::rewrite_midi(source.file, source.reading, origin, table, {names, silence_gestures});
   }
-  if (written.notes_left_out > 0) {
-    const std::string text = std::to_string(written.notes_left_out) +
-                             " new notes were not written: they start after the end of their bar, which a metre change in the file may have cut short";
-    if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) != 0) throw py::error_already_set();
-  }
+  warn_of_left_out(written.left_out);
   return to_python(written.bytes);
+}
+
+using Channels = std::array<std::uint8_t, 16>;
+
+// (file, target chunk of each chunk, target channels of each chunk, dropped tracks)
+using SourceTuple = std::tuple<const SourceMidi*, std::vector<std::size_t>, std::vector<std::vector<int>>, std::vector<std::size_t>>;
+using SpanTuple = std::tuple<std::size_t, std::int64_t, std::int64_t, std::int64_t, bool>;
+using BarTuple = std::tuple<std::int64_t, std::int64_t, std::int32_t, std::int32_t>;
+
+midigpt::MidiSource midi_source(const SourceTuple& given) {
+  const auto& [source, chunk_of, channel_of, dropped] = given;
+  if (source == nullptr) throw midigpt::ScoreError("a source must be a MidiFile");
+  const std::size_t n = source->file.track_chunks.size();
+  midigpt::MidiSource out{&source->file, &source->reading, chunk_of, {}, dropped};
+  for (std::size_t chunk = out.chunk_of.size(); chunk < n; ++chunk) out.chunk_of.push_back(chunk);
+  for (std::size_t chunk = 0; chunk < n; ++chunk) {
+    Channels channels{};
+    for (std::size_t i = 0; i < 16; ++i) {
+      const int channel = chunk < channel_of.size() && i < channel_of[chunk].size() ? channel_of[chunk][i] : static_cast<int>(i);
+      if (channel < 0 || channel > 15) throw midigpt::ScoreError("channel " + std::to_string(channel) + " does not exist; there are 0..15");
+      channels[i] = static_cast<std::uint8_t>(channel);
+    }
+    out.channel_of.push_back(channels);
+  }
+  if (std::ranges::any_of(out.chunk_of, [](std::size_t chunk) { return chunk > 0xFFFF; })) throw midigpt::ScoreError("a MIDI file holds at most 65535 tracks");
+  return out;
+}
+
+py::tuple assemble_midi(const std::vector<SourceTuple>& sources, const std::vector<SpanTuple>& spans, const std::vector<BarTuple>& bars,
+                        std::int64_t length, int ticks_per_quarter, const std::optional<std::vector<std::pair<std::int64_t, std::int32_t>>>& tempi) {
+  std::vector<midigpt::MidiSource> files;
+  for (const SourceTuple& source : sources) files.push_back(midi_source(source));
+  if (ticks_per_quarter < 1 || ticks_per_quarter > 0x7FFF) throw midigpt::ScoreError(std::to_string(ticks_per_quarter) + " ticks per quarter note cannot be written; allowed: 1..32767");
+  std::vector<midigpt::TimeSpan> stretches;
+  for (const auto& [source, start, end, pad, with_rest] : spans) stretches.push_back({source, start, end, pad, with_rest});
+  std::vector<midigpt::FileBar> grid;
+  for (const auto& [start, bar_length, numerator, denominator] : bars) grid.push_back({start, bar_length, numerator, denominator});
+  midigpt::AssembledMidi made;
+  {
+    const py::gil_scoped_release unlocked;
+    made = midigpt::assemble_midi(files, stretches, grid, length, ticks_per_quarter, tempi);
+  }
+  py::list event_of;
+  for (const std::vector<std::int32_t>& events : made.event_of) event_of.append(py::array_t<std::int32_t>(static_cast<py::ssize_t>(events.size()), events.data()));
+  return py::make_tuple(to_python(made.bytes), event_of, made.n_dropped);
 }
 
 py::tuple event_at(const SourceMidi& source, std::size_t index) {
@@ -179,6 +244,20 @@ py::array_t<std::int64_t> file_bar_starts(const SourceMidi& source) {
   return starts;
 }
 
+py::array_t<std::int64_t> file_bars(const SourceMidi& source) {
+  py::array_t<std::int64_t> bars({static_cast<py::ssize_t>(source.reading.bars.size()), py::ssize_t{4}});
+  auto rows = bars.mutable_unchecked<2>();
+  for (std::size_t i = 0; i < source.reading.bars.size(); ++i) {
+    const midigpt::FileBar& bar = source.reading.bars[i];
+    const auto row = static_cast<py::ssize_t>(i);
+    rows(row, 0) = bar.start_tick;
+    rows(row, 1) = bar.length_ticks;
+    rows(row, 2) = bar.numerator;
+    rows(row, 3) = bar.denominator;
+  }
+  return bars;
+}
+
 void bind_midi(py::module_& m) {
   py::class_<SourceMidi>(m, "MidiFile", "A MIDI file as it was read: every event of every chunk. Immutable.")
       .def_property_readonly("format", [](const SourceMidi& s) { return s.file.format; })
@@ -189,6 +268,7 @@ void bind_midi(py::module_& m) {
                              "note-ons without a note-off, which are not in the table")
       .def("event", &event_at, py::arg("index"), "(track chunk, tick, bytes with their status byte)")
       .def_property_readonly("bar_starts", &file_bar_starts, "(n_bars,) int64: file tick at which each bar starts")
+      .def_property_readonly("bars", &file_bars, "(n_bars, 4) int64: start tick, nominal length in ticks, numerator, denominator of each bar")
       .def_property_readonly("chunk_names", &chunk_names, "name of each track chunk, '' where there is none")
       .def_property_readonly("track_sources", &track_sources, "(track chunk, channel, program) of each track read")
       .def_property_readonly("tempo_map", [](const SourceMidi& s) { return midigpt::tempo_changes(s.file); },
@@ -201,10 +281,14 @@ void bind_midi(py::module_& m) {
       .def(py::pickle([](const SourceMidi& s) { return py::make_tuple(to_python(s.file.bytes)); },
                       [](const py::tuple& state) { return read_midi(state[0].cast<py::bytes>(), 480).first; }));
   m.def("read_midi", &read_midi, py::arg("data"), py::arg("resolution") = 480, "bytes of a MIDI file -> (MidiFile, ScoreTable)");
-  m.def("write_midi", [](const ScoreTable& table, const std::vector<std::string>& names) { return to_python(midigpt::write_midi(table, names)); },
+  m.def("write_midi", &write_midi,
         py::arg("table"), py::arg("names") = std::vector<std::string>{}, "a plain MIDI file of the table");
   m.def("rewrite_midi", &rewrite_midi, py::arg("file"), py::arg("origin"), py::arg("table"), py::arg("names") = std::vector<std::string>{},
+        py::arg("silence_gestures") = false,
         "the file with only the changed notes replaced; origin is the table read from it, at the table's resolution");
+  m.def("assemble_midi", &assemble_midi, py::arg("sources"), py::arg("spans"), py::arg("bars"), py::arg("length"), py::arg("ticks_per_quarter"),
+        py::arg("tempi") = py::none(),
+        "stretches of files one after another -> (bytes, per source the new index of each event, number of events gone)");
 }
 
 }  // namespace

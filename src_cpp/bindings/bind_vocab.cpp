@@ -16,6 +16,7 @@ using midigpt::Level;
 using midigpt::TokenDomains;
 using midigpt::TokenType;
 using midigpt::Vocabulary;
+using midigpt::bindings::by_reference;
 
 using NamedDomains = std::vector<std::pair<std::string, int>>;
 
@@ -147,20 +148,25 @@ void bind_vocabulary(py::module_& m) {
            }),
            py::arg("config"), py::arg("appended") = NamedDomains{},
            py::arg("optional_slots") = std::vector<std::pair<std::string, std::string>>{})
-      .def_property_readonly("size", &Vocabulary::size)
-      .def("__len__", &Vocabulary::size)
+      .def_property_readonly("size", by_reference(&Vocabulary::size))
+      .def("__len__", by_reference(&Vocabulary::size))
       .def_property_readonly("domains", [](const Vocabulary& v) { return named(v.domains()); })
-      .def("has", &Vocabulary::has, py::arg("type"))
-      .def("domain_size", &Vocabulary::domain_size, py::arg("type"))
+      .def("has", by_reference(&Vocabulary::has), py::arg("type"))
+      .def("domain_size", by_reference(&Vocabulary::domain_size), py::arg("type"))
       .def("range", [](const Vocabulary& v, TokenType type) {
         const auto range = v.range(type);
         return std::pair(range.start, range.end);
       }, py::arg("type"), "First id and one past the last; (-1, -1) if absent.")
-      .def("encode", &Vocabulary::encode, py::arg("type"), py::arg("value"))
+      .def("encode", by_reference(&Vocabulary::encode), py::arg("type"), py::arg("value"))
       .def("decode", [](const Vocabulary& v, int id) {
         const auto token = v.decode(id);
         return std::pair(token.type, token.value);
       }, py::arg("id"))
+      // The names that the published package has for them.
+      .def("encode_val", by_reference(&Vocabulary::encode), py::arg("type"), py::arg("value"))
+      .def("get_type", [](const Vocabulary& v, int id) { return v.decode(id).type; }, py::arg("id"))
+      .def("is_type", [](const Vocabulary& v, int id, TokenType type) { return v.decode(id).type == type; }, py::arg("id"), py::arg("type"))
+      .def_property_readonly("config", [](const Vocabulary& v) { return v.config(); }, "A copy of the configuration it was made from.")
       .def_property_readonly("type_ids", [](const py::object& self) {
         return view<std::uint8_t>(self, self.cast<const Vocabulary&>().types());
       })
@@ -181,10 +187,10 @@ void bind_vocabulary(py::module_& m) {
         (void)v.encode(TokenType::Instrument, value);
         return v.instruments().program(value);
       }, py::arg("value"))
-      .def("time_signature_value", &Vocabulary::time_signature_value, py::arg("numerator"), py::arg("denominator"))
-      .def("time_signature", &Vocabulary::time_signature, py::arg("value"))
-      .def("num_bars_value", &Vocabulary::num_bars_value, py::arg("bars"))
-      .def("num_bars", &Vocabulary::num_bars, py::arg("value"))
+      .def("time_signature_value", by_reference(&Vocabulary::time_signature_value), py::arg("numerator"), py::arg("denominator"))
+      .def("time_signature", by_reference(&Vocabulary::time_signature), py::arg("value"))
+      .def("num_bars_value", by_reference(&Vocabulary::num_bars_value), py::arg("bars"))
+      .def("num_bars", by_reference(&Vocabulary::num_bars), py::arg("value"))
       .def("genre_value", [](const Vocabulary& v, const std::string& name) { return v.genres().value(name); }, py::arg("name"))
       .def("has_genre", [](const Vocabulary& v, const std::string& name) { return v.genres().contains(name); }, py::arg("name"))
       .def_property_readonly("genres", [](const Vocabulary& v) {

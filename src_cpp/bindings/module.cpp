@@ -1,11 +1,25 @@
 // The compiled module: maps the core's exceptions and calls one bind_* per folder of the core. No logic here.
 
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include "bindings/bind.h"
 #include "error.h"
 
 namespace py = pybind11;
+
+namespace {
+
+void raise(const char* name, const std::exception& error) {
+  py::set_error(py::module_::import("midigpt_nb.errors").attr(name), error.what());
+}
+
+void raise(const char* name, const midigpt::GrammarDeadlock& error) {
+  const py::object type = py::module_::import("midigpt_nb.errors").attr(name);
+  py::set_error(type, type(error.what(), py::arg("state") = error.state, py::arg("constraints") = error.constraints));
+}
+
+}  // namespace
 
 PYBIND11_MODULE(_core, m) {
   m.doc() = "The C++ core of midigpt_nb: MIDI files, score tables, vocabulary, encoding, decoding, grammar and planning.";
@@ -16,12 +30,15 @@ PYBIND11_MODULE(_core, m) {
     try {
       std::rethrow_exception(thrown);
     }
-#define MIDIGPT_TRANSLATE(name)                                                        \
-  catch (const midigpt::name& error) {                                                 \
-    py::set_error(py::module_::import("midigpt_nb.errors").attr(#name), error.what()); \
+#define MIDIGPT_TRANSLATE(name, facts) \
+  catch (const midigpt::name& error) { \
+    raise(#name, error);               \
   }
     MIDIGPT_ERRORS(MIDIGPT_TRANSLATE)
 #undef MIDIGPT_TRANSLATE
+    catch (const py::cast_error& error) {  // a value inside a container or a pickled state
+      py::set_error(PyExc_TypeError, error.what());
+    }
   });
 
   bind_score(m);

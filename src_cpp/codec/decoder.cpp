@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 
 #include "codec/grid.h"
 #include "error.h"
@@ -14,7 +15,13 @@ namespace {
 std::vector<Token> with_fills_in_place(const Vocabulary& vocabulary, std::span<const TokenId> ids) {
   std::vector<Token> tokens;
   tokens.reserve(ids.size());
-  for (const TokenId id : ids) tokens.push_back(vocabulary.decode(id));
+  for (const TokenId id : ids) {
+    if (id < 0 || id >= vocabulary.size()) {
+      throw VocabularyError("there is no token " + std::to_string(id) + ", as at position " + std::to_string(tokens.size()) +
+                            "; this vocabulary has 0.." + std::to_string(vocabulary.size() - 1));
+    }
+    tokens.push_back(vocabulary.decode(id));
+  }
   if (!vocabulary.has(TokenType::FillInPlaceholder) || !vocabulary.has(TokenType::FillInStart) ||
       !vocabulary.has(TokenType::FillInEnd)) {
     return tokens;
@@ -24,8 +31,11 @@ std::vector<Token> with_fills_in_place(const Vocabulary& vocabulary, std::span<c
   };
   std::vector<std::pair<std::vector<Token>::iterator, std::vector<Token>::iterator>> blocks;
   const auto first_block = find(tokens.begin(), TokenType::FillInStart);
-  for (auto start = first_block; start != tokens.end(); start = find(start + 1, TokenType::FillInStart)) {
-    blocks.emplace_back(start + 1, find(start + 1, TokenType::FillInEnd));
+  // A block ends where the next begins, too: overlapping ones would make a short list of tokens a score without bounds.
+  for (auto start = first_block; start != tokens.end();) {
+    const auto next = find(start + 1, TokenType::FillInStart);
+    blocks.emplace_back(start + 1, std::find_if(start + 1, next, [](const Token& t) { return t.type == TokenType::FillInEnd; }));
+    start = next;
   }
   std::vector<Token> out;
   out.reserve(tokens.size());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 #include <string>
 
 #include "codec/grid.h"
@@ -30,6 +31,7 @@ class Encoder {
     for (std::size_t track = 0; track < table_.tracks.size(); ++track) write_track(track);
     fill_sections();
     if (vocabulary_.has(TokenType::None)) put(TokenType::None, 0);
+    if (first_outside_ && options_.out_of_range == OutOfRange::error) throw VocabularyError(complaint());
     return std::move(out_);
   }
 
@@ -62,7 +64,7 @@ class Encoder {
     if (start.start >= 0) put(TokenType::PieceStart, std::min(fills_.empty() ? 0 : 1, start.size() - 1));
     if (vocabulary_.has(TokenType::UseVelocity)) put(TokenType::UseVelocity, options_.use_velocity != 0 ? 1 : 0);
     if (vocabulary_.has(TokenType::UseMicrotiming)) put(TokenType::UseMicrotiming, options_.use_microtiming != 0 ? 1 : 0);
-    if (options_.genre >= 0 && vocabulary_.has(TokenType::Genre)) put_clamped(TokenType::Genre, options_.genre);
+    if (options_.genre >= 0 && vocabulary_.has(TokenType::Genre)) saturate(TokenType::Genre, options_.genre, "genre");
     if (vocabulary_.has(TokenType::NumBars)) put(TokenType::NumBars, vocabulary_.num_bars_value(window_bars()));
   }
 
@@ -77,8 +79,12 @@ class Encoder {
 
   void write_track(std::size_t track) {
     const Track& row = table_.tracks[track];
+    place_ = {static_cast<int>(track), -1};
     put(TokenType::Track, row.is_drum != 0 ? 1 : 0);
-    if (vocabulary_.has(TokenType::Instrument)) put(TokenType::Instrument, vocabulary_.instruments().value(row.instrument));
+    if (vocabulary_.has(TokenType::Instrument)) {
+      note_outside("program", row.instrument, 0, 127);
+      put(TokenType::Instrument, vocabulary_.instruments().value(row.instrument));
+    }
     const bool partial = static_cast<int>(track) == options_.partial_track;
     if (partial && options_.partial_bars < 0) return;
     attributes(Level::track, track_attributes_, track);
@@ -122,7 +128,7 @@ class Encoder {
     } else if (hidden && vocabulary_.has(TokenType::MaskBar)) {
       put(TokenType::MaskBar, 0);
     } else {
-      write_notes(address.track, row);
+      write_notes(address, row);
     }
     return false;
   }
@@ -136,12 +142,13 @@ class Encoder {
     for (const BarAddress& fill : fills_) {
       if (!exists(fill)) continue;
       put(TokenType::FillInStart, 0);
-      write_notes(fill.track, row(fill));
+      write_notes(fill, row(fill));
       put(TokenType::FillInEnd, 0);
     }
   }
 
-  void write_notes(int track, std::size_t row) {
+  void write_notes(const BarAddress& address, std::size_t row) {
+    place_ = address;
     sorted_.clear();
     for (const Note& note : table_.bar_notes(row)) {
       if (note.velocity > 0) sorted_.push_back(note);
@@ -149,13 +156,15 @@ class Encoder {
     std::stable_sort(sorted_.begin(), sorted_.end(), [](const Note& a, const Note& b) {
       return a.onset_ticks != b.onset_ticks ? a.onset_ticks < b.onset_ticks : a.pitch < b.pitch;
     });
-    const bool melodic = table_.tracks[static_cast<std::size_t>(track)].is_drum == 0;
+    const bool melodic = table_.tracks[static_cast<std::size_t>(address.track)].is_drum == 0;
     int position = 0;
     int level = -1;  // nothing written yet in this bar
     for (const Note& note : sorted_) {
       if (note.onset_ticks > position) {
         position = note.onset_ticks;
-        if (vocabulary_.has(TokenType::TimeAbsolutePos)) saturate(TokenType::TimeAbsolutePos, position);
+        if (vocabulary_.has(TokenType::TimeAbsolutePos)) saturate(TokenType::TimeAbsolutePos, position, "position");
+      } else if (note.onset_ticks < 0) {
+        note_outside("position", note.onset_ticks, 0, std::max(0, vocabulary_.domain_size(TokenType::TimeAbsolutePos) - 1));
       }
       write_note(note, melodic, level);
     }
@@ -163,16 +172,17 @@ class Encoder {
 
   void write_note(const Note& note, bool melodic, int& level) {
     if (options_.use_velocity != 0 && vocabulary_.has(TokenType::VelocityLevel)) {
+      note_outside("velocity", note.velocity, 1, 127);
       const int now = vocabulary_.velocity_bins().level(note.velocity);
       if (!vocabulary_.config().velocity_sticky || now != level) put(TokenType::VelocityLevel, now);
       level = now;
     }
     if (options_.use_microtiming != 0 && vocabulary_.config().emit_delta_tokens && note.delta != 0) {
       if (note.delta < 0 && vocabulary_.has(TokenType::DeltaDirection)) put(TokenType::DeltaDirection, 0);
-      if (vocabulary_.has(TokenType::Delta)) saturate(TokenType::Delta, std::abs(note.delta));
+      if (vocabulary_.has(TokenType::Delta)) saturate(TokenType::Delta, std::abs(note.delta), "microtiming");
     }
-    saturate(TokenType::NoteOnset, note.pitch - vocabulary_.config().pitch_range.first);
-    if (melodic && vocabulary_.has(TokenType::NoteDuration)) saturate(TokenType::NoteDuration, std::max(0, note.duration_ticks - 1));
+    saturate(TokenType::NoteOnset, note.pitch, "pitch", vocabulary_.config().pitch_range.first);
+    if (melodic && vocabulary_.has(TokenType::NoteDuration)) saturate(TokenType::NoteDuration, note.duration_ticks, "duration", 1);
   }
 
   [[nodiscard]] bool exists(const BarAddress& a) const {
@@ -188,10 +198,24 @@ class Encoder {
 
   void put(TokenType type, int value) { out_.tokens.push_back(vocabulary_.encode(type, value)); }
   void put_clamped(TokenType type, int value) { put(type, std::max(0, std::min(value, vocabulary_.domain_size(type) - 1))); }
-  void saturate(TokenType type, int value) {
-    const int last = vocabulary_.domain_size(type) - 1;
-    if (value < 0 || value > last) ++out_.saturated;
-    put_clamped(type, value);
+  // Value 0 of the type stands for `first`.
+  void saturate(TokenType type, int given, std::string_view what, int first = 0) {
+    const int highest = std::max(first, first + vocabulary_.domain_size(type) - 1);
+    note_outside(what, given, first, highest);
+    put_clamped(type, std::clamp(given, first, highest) - first);
+  }
+  void note_outside(std::string_view what, int given, int lowest, int highest) {
+    if (lowest <= given && given <= highest) return;
+    ++out_.saturated;
+    if (!first_outside_) first_outside_ = OutsideValue{place_.track, place_.bar, what, given, lowest, highest};
+  }
+  [[nodiscard]] std::string complaint() const {
+    const OutsideValue& first = *first_outside_;
+    std::string where = first.track < 0 ? "the piece" : "track " + std::to_string(first.track);
+    if (first.bar >= 0) where += ", bar " + std::to_string(first.bar);
+    const std::string others = out_.saturated == 1 ? "" : "; " + std::to_string(out_.saturated) + " values of this score lie outside";
+    return where + ": " + std::string(first.what) + " " + std::to_string(first.given) + " cannot be written; this model has " +
+           std::to_string(first.lowest) + ".." + std::to_string(first.highest) + others;
   }
 
   const Vocabulary& vocabulary_;
@@ -202,6 +226,8 @@ class Encoder {
   std::vector<BarAddress> fills_;
   std::vector<BarAddress> hidden_;
   std::vector<Note> sorted_;
+  BarAddress place_{-1, -1};  // what is being written
+  std::optional<OutsideValue> first_outside_;
   Encoding out_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "codec/fill_order.h"
@@ -20,6 +21,12 @@ struct AttributeColumns {
   }
 };
 
+// What happens to a value read from music that the vocabulary cannot say.
+enum class OutOfRange : std::uint8_t {
+  saturate,  // the nearest value is written, and counted
+  error,     // VocabularyError with the first place and the count
+};
+
 struct EncodeOptions {
   int window_bars = 0;                 // value of NumBars; 0 = the longest track
   std::vector<BarAddress> multi_fill;  // bars to fill in
@@ -32,6 +39,7 @@ struct EncodeOptions {
   bool remove_future_bars = false;     // hidden bars are bare shells
   std::vector<BarAddress> hidden_bars; // in addition to bars flagged kBarFuture
   bool fill_sections = true;           // false: a prompt, ending in the one FillInStart after which the model continues
+  OutOfRange out_of_range = OutOfRange::saturate;
 };
 
 struct TokenSpan {
@@ -39,15 +47,26 @@ struct TokenSpan {
   std::int32_t end;
 };
 
+// A value of the score that lies outside what its token can say. Times are on the model's grid.
+struct OutsideValue {
+  int track;        // -1: the piece
+  int bar;          // -1: the track
+  std::string_view what;
+  int given;
+  int lowest;
+  int highest;
+};
+
 struct Encoding {
   std::vector<TokenId> tokens;
   std::vector<TokenSpan> hidden_spans;  // one per span-masked bar, Bar to BarEnd
-  int saturated = 0;                    // note values that stood beyond their domain and were written as its last value
+  int saturated = 0;                    // note values, programs and genres outside their domain, written as the nearest one
 };
 
 // Writes the bars as given, at the model's grid (the table is moved there first if it is not). Throws VocabularyError for a
-// time signature or bar count the model lacks, for infill without infill tokens, and for a bar that is both filled in and
-// left out of the sequence. Notes of velocity 0 are not written.
+// time signature or bar count the model lacks, for infill without infill tokens, for a bar that is both filled in and
+// left out of the sequence, and for values outside their domain when the options say so. Notes of velocity 0 are not written;
+// a program outside 0..127 is written as program 0.
 [[nodiscard]] Encoding encode(const Vocabulary& vocabulary, const ScoreTable& table, const AttributeColumns& track_attributes,
                               const AttributeColumns& bar_attributes, const EncodeOptions& options);
 

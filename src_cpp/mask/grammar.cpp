@@ -131,9 +131,9 @@ void Grammar::count(Place& place, const Token& token, const Row& row, std::span<
   }
 }
 
-void Grammar::legal(const Place& place, const SequenceShape& shape, LegalSet& out) const {
+void Grammar::legal(const Place& place, const SequenceShape& shape, bool may_be_empty, LegalSet& out) const {
   out.clear();
-  const bool may_end = place.notes > 0 || shape.allow_empty;
+  const bool may_end = place.notes > 0 || may_be_empty;
   for (const Row& row : rows_[index(place.state)]) {
     const TokenId base = row.range.start;
     const int size = row.range.size();
@@ -142,7 +142,8 @@ void Grammar::legal(const Place& place, const SequenceShape& shape, LegalSet& ou
       case Guard::prompt: break;
       case Guard::free: allow(true); break;
       case Guard::from_one: out.add(row.type, base, 1, size); break;
-      case Guard::only_zero: out.add(row.type, base, 0, 1); break;
+      // A coarse grid has no microtiming but 0, which is never written.
+      case Guard::only_zero: if (vocabulary_->domain_size(TokenType::Delta) > 1) out.add(row.type, base, 0, 1); break;
       case Guard::later: out.add(row.type, base, place.position + 1, std::min(size, place.bar_ticks)); break;
       case Guard::bar_end: allow(!place.in_fill && may_end); break;
       case Guard::fill_end: allow(place.in_fill && may_end); break;

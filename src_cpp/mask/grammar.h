@@ -46,6 +46,9 @@ struct Place {
   int bar_ticks = 0;   // length of the bar
   int bar_start = 0;   // ticks from the start of the track
   int next_slot = 0;   // attribute slots before this one are past
+
+  // Which of the bars to be written this is: fill block, or bar of the autoregressive track.
+  [[nodiscard]] int written() const { return in_fill ? block : bar; }
 };
 
 // Ticks of the longest track that a sequence may have: days of music, and far below what an int holds.
@@ -64,7 +67,6 @@ struct FillBlock {
 struct SequenceShape {
   int n_bars = 0;  // bars of the autoregressive track
   int n_blocks = 0;
-  bool allow_empty = false;
 };
 
 class Grammar {
@@ -77,8 +79,8 @@ class Grammar {
   // Throws VocabularyError for a track longer than kLongestTrack.
   [[nodiscard]] bool follow(Place& place, const Token& token, std::span<const FillBlock> blocks) const;
 
-  // The tokens that may be generated at `place`, before any constraint.
-  void legal(const Place& place, const SequenceShape& shape, LegalSet& out) const;
+  // The tokens that may be generated at `place`, before any constraint. `may_be_empty`: this bar or block may end without a note.
+  void legal(const Place& place, const SequenceShape& shape, bool may_be_empty, LegalSet& out) const;
 
  private:
   struct Row {

@@ -1,14 +1,20 @@
 #include "mask/matcher.h"
 
+#include <algorithm>
+
 #include "error.h"
+#include "mask/note_lengths.h"
 #include "mask/onset_limits.h"
 #include "mask/sounding_limit.h"
 #include "mask/type_ban.h"
+#include "score/meter.h"
 
 namespace midigpt {
 namespace {
 
 using Constraints = std::vector<std::unique_ptr<Constraint>>;
+
+constexpr int kMostBars = 1 << 14;  // of an autoregressive track; with the longest bars their ticks still fit an int
 
 void check_options(const Prompt& prompt, const MatcherOptions& options) {
   if (!prompt.infill) return;
@@ -19,10 +25,12 @@ void check_options(const Prompt& prompt, const MatcherOptions& options) {
 }
 
 SequenceShape shape_of(const Prompt& prompt, const MatcherOptions& options) {
-  const SequenceShape shape{options.n_bars > 0 ? options.n_bars : prompt.num_bars, static_cast<int>(prompt.blocks.size()),
-                            options.allow_empty};
+  const SequenceShape shape{options.n_bars > 0 ? options.n_bars : prompt.num_bars, static_cast<int>(prompt.blocks.size())};
   if (prompt.infill) return shape;
   if (prompt.tracks.empty()) throw VocabularyError("the prompt has no track to continue");
+  if (shape.n_bars > kMostBars) {
+    throw VocabularyError("n_bars is " + std::to_string(shape.n_bars) + "; a track may have " + std::to_string(kMostBars) + " bars at most");
+  }
   const int written = prompt.place.bar + 1;
   if (shape.n_bars < 1 || written > shape.n_bars) {
     throw VocabularyError("the track must have " + std::to_string(shape.n_bars) + " bars, but the prompt has " +
@@ -72,6 +80,7 @@ void add_pins(Constraints& list, const Vocabulary& vocabulary, const Prompt& pro
     list.push_back(std::make_unique<MeterPins>(metres));
   }
   auto pins = std::make_unique<AttributePins>(vocabulary, options.track_pins, options.bar_pins, options.optional_attributes);
+  pins->require(vocabulary, options.required_track_attributes, options.required_bar_attributes);
   std::vector<Pin> carried;  // by the written track
   for (std::size_t i = tokens.size(); i-- > 0;) {
     const Token token = vocabulary.decode(tokens[i]);
@@ -80,6 +89,49 @@ void add_pins(Constraints& list, const Vocabulary& vocabulary, const Prompt& pro
   }
   pins->check_start(prompt.place, carried);
   list.push_back(std::move(pins));
+}
+
+void check_limits(const MatcherOptions& options, int n) {
+  options.polyphony_limit.check("polyphony_limit", n);
+  options.density_limit.check("density_limit", n);
+  options.sounding_limit.check("sounding_limit", n);
+  options.max_duration.check("max_duration", n);
+  options.max_end.check("max_end", n);
+  options.allow_empty.check("allow_empty", n);
+}
+
+// The bars to be written with their place in time: the fill blocks, or the bars of the autoregressive track as far as their metres
+// are known.
+std::vector<FillBlock> written_bars(const Prompt& prompt, const Vocabulary& vocabulary, const MatcherOptions& options, int n_bars) {
+  if (prompt.infill) return prompt.blocks;
+  std::vector<FillBlock> bars;
+  const int resolution = vocabulary.config().resolution;
+  const std::vector<int> metres = vocabulary.has(TokenType::TimeSig) ? bar_metres(prompt, options, n_bars)
+                                                                     : std::vector<int>(static_cast<std::size_t>(n_bars), 0);
+  int start = 0;
+  for (const int value : metres) {
+    if (value < 0) break;
+    const bool named = vocabulary.has(TokenType::TimeSig) && !vocabulary.config().time_signatures.empty();
+    const auto [numerator, denominator] = named ? vocabulary.time_signature(value) : std::pair{4, 4};
+    const int ticks = static_cast<int>(bar_ticks(numerator, denominator, resolution));
+    bars.push_back({prompt.place.track, static_cast<int>(bars.size()), ticks, start, prompt.place.is_drum});
+    start += ticks;
+  }
+  return bars;
+}
+
+void add_limits(Constraints& list, const Vocabulary& vocabulary, const Prompt& prompt, const MatcherOptions& options, int n_bars) {
+  if (options.polyphony_limit.any() || options.density_limit.any()) {
+    list.push_back(std::make_unique<OnsetLimits>(options.polyphony_limit, options.density_limit));
+  }
+  if (options.max_duration.any() || options.max_end.any()) {
+    list.push_back(std::make_unique<NoteLengths>(options.max_duration, options.max_end));
+  }
+  if (options.sounding_limit.any()) {
+    list.push_back(std::make_unique<SoundingLimit>(prompt, written_bars(prompt, vocabulary, options, n_bars), options.sounding_limit,
+                                                   vocabulary.domain_size(TokenType::TimeAbsolutePos),
+                                                   vocabulary.domain_size(TokenType::NoteDuration)));
+  }
 }
 
 void check_bar_pins(const Prompt& prompt, const MatcherOptions& options, int n_bars) {
@@ -106,6 +158,7 @@ Matcher::Matcher(std::shared_ptr<const Vocabulary> vocabulary, std::span<const T
   infill_ = prompt.infill;
   check_options(prompt, options);
   shape_ = shape_of(prompt, options);
+  check_limits(options, infill_ ? shape_.n_blocks : shape_.n_bars);
   Progress start{prompt.place, {}};
   Constraints& list = start.constraints;
   if (!infill_) {
@@ -118,32 +171,46 @@ Matcher::Matcher(std::shared_ptr<const Vocabulary> vocabulary, std::span<const T
   if (!options.microtiming) {
     list.push_back(std::make_unique<TypeBan>("no microtiming", std::vector{TokenType::Delta, TokenType::DeltaDirection}));
   }
-  if (options.polyphony_limit > 0 || options.density_limit > 0) {
-    list.push_back(std::make_unique<OnsetLimits>(options.polyphony_limit, options.density_limit));
-  }
-  if (options.sounding_limit > 0) {
-    may_rest_ = true;
-    list.push_back(std::make_unique<SoundingLimit>(prompt, options.sounding_limit, v.domain_size(TokenType::TimeAbsolutePos),
-                                                   v.domain_size(TokenType::NoteDuration)));
-  }
+  add_limits(list, v, prompt, options, shape_.n_bars);
+  allow_empty_ = options.allow_empty;
   blocks_ = std::make_shared<const std::vector<FillBlock>>(std::move(prompt.blocks));
   now_ = start.copy();
   start_ = std::make_shared<const Progress>(std::move(start));
 }
 
+void Matcher::take_in(std::unique_ptr<Constraint> constraint) {
+  constraint->require_vocabulary(vocabulary());
+  Constraints& list = now_.constraints;
+  for (const auto& other : list) {
+    for (const Demand& demand : constraint->demands()) other->reserve(demand);
+    for (const Demand& demand : other->demands()) constraint->reserve(demand);
+  }
+  const auto after = std::ranges::find_if(list, [&](const auto& other) { return other->rank() > constraint->rank(); });
+  list.insert(after, std::move(constraint));
+}
+
 void Matcher::add(std::unique_ptr<Constraint> constraint) {
-  now_.constraints.push_back(std::move(constraint));
+  take_in(std::move(constraint));
   start_ = std::make_shared<const Progress>(now_.copy());
+}
+
+void Matcher::replace(std::unique_ptr<Constraint> constraint) {
+  constraint->require_vocabulary(vocabulary());  // before the old one goes
+  std::erase_if(now_.constraints, [&](const auto& other) { return other->name() == constraint->name(); });
+  add(std::move(constraint));
 }
 
 LegalSet Matcher::legal() const {
   LegalSet set;
-  grammar_->legal(now_.place, shape_, set);
-  for (const auto& constraint : now_.constraints) constraint->restrict_to(now_.place, set);
-  if (may_rest_ && now_.place.notes == 0 && set.empty()) {
-    SequenceShape resting = shape_;
-    resting.allow_empty = true;
-    grammar_->legal(now_.place, resting, set);
+  const Place& place = now_.place;
+  grammar_->legal(place, shape_, allow_empty_.at(place.written()) > 0, set);
+  bool may_silence = false;
+  for (const auto& constraint : now_.constraints) {
+    constraint->restrict_to(place, set);
+    may_silence = may_silence || constraint->may_silence();
+  }
+  if (may_silence && place.notes == 0 && set.empty()) {
+    grammar_->legal(place, shape_, true, set);
     set.keep_if([](const LegalRange& range) { return range.type == TokenType::BarEnd || range.type == TokenType::FillInEnd; });
   }
   return set;
@@ -171,7 +238,11 @@ void Matcher::fill_mask(std::span<std::uint8_t> row) const {
     throw VocabularyError("the mask row has " + std::to_string(row.size()) + " entries; the vocabulary has " +
                           std::to_string(vocabulary().size()));
   }
-  if (complete()) throw GrammarDeadlock("the sequence is complete; no token follows");
+  if (complete()) {
+    GrammarDeadlock error("the sequence is complete; no token follows");
+    error.state = state_words(now_.place.state);
+    throw error;
+  }
   const LegalSet set = legal();
   if (set.empty()) deadlock();
   set.write(row);
@@ -194,17 +265,22 @@ std::string Matcher::where() const {
   return text;
 }
 
-// Adds the constraints one by one until the last legal token is gone, to name the one that took it.
+// Adds the constraints one by one until the last legal token is gone, to name those that took some, and the one that took it.
 void Matcher::deadlock() const {
   LegalSet set;
-  grammar_->legal(now_.place, shape_, set);
-  std::string culprit = "the grammar";
+  grammar_->legal(now_.place, shape_, allow_empty_.at(now_.place.written()) > 0, set);
+  std::vector<std::string> took;
   for (const auto& constraint : now_.constraints) {
     if (set.empty()) break;
+    const int before = set.count();
     constraint->restrict_to(now_.place, set);
-    culprit = "'" + std::string(constraint->name()) + "'";
+    if (set.count() < before) took.emplace_back(constraint->name());
   }
-  throw GrammarDeadlock("no token is legal " + where() + "; the last one was taken away by " + culprit);
+  const std::string culprit = took.empty() ? "the grammar" : "'" + took.back() + "'";
+  GrammarDeadlock error("no token is legal " + where() + "; the last one was taken away by " + culprit);
+  error.state = state_words(now_.place.state);
+  error.constraints = std::move(took);
+  throw error;
 }
 
 }  // namespace midigpt

@@ -10,6 +10,7 @@
 
 #include "mask/constraint.h"
 #include "mask/grammar.h"
+#include "mask/per_block.h"
 #include "mask/prompt.h"
 #include "mask/value_pin.h"
 
@@ -21,14 +22,18 @@ struct MatcherOptions {
   std::vector<int> bar_metres;  // TimeSig value per bar of that track (-1 = free); empty = those of another track of the prompt
   std::vector<Pin> track_pins;  // attributes that must be written after Instrument
   std::map<int, std::vector<Pin>> bar_pins;  // per bar of the window: attributes that must be written after Bar
-  int polyphony_limit = 0;      // notes that start together; 0 = no limit
-  int density_limit = 0;        // notes per bar or block
-  int sounding_limit = 0;       // notes of a track that sound together, ringing ones included
-  bool allow_empty = false;     // bars and blocks without a note
+  PerBlock polyphony_limit;     // notes that start together; 0 = no limit
+  PerBlock density_limit;       // notes per bar or block
+  PerBlock sounding_limit;      // notes of a track that sound together, ringing ones included
+  PerBlock max_duration;        // longest note, in ticks
+  PerBlock max_end;             // last tick, from the start of its bar, that a note may ring to
+  PerBlock allow_empty;         // 1: the bar or block may stay without a note
   bool velocity = true;         // false: no VelocityLevel
   bool microtiming = true;      // false: no Delta, no DeltaDirection
   bool optional_attributes = true;           // false: only pinned attributes are written
   std::vector<TokenType> excluded_attributes;  // never written (for example those of the other kind of track)
+  std::vector<TokenType> required_track_attributes{};  // always written after Instrument, with any value
+  std::vector<TokenType> required_bar_attributes{};    // always written after each Bar, with any value
 };
 
 // Belongs to one row of a generation; not to be shared between threads while it accepts. Copies are made with fork().
@@ -41,8 +46,10 @@ class Matcher {
   Matcher(Matcher&&) = default;
   Matcher& operator=(Matcher&&) = default;
 
-  // A wish for which the options have no field. Before the first accept().
+  // A wish for which the options have no field. Before the first accept() since the prompt, fork() or reset().
   void add(std::unique_ptr<Constraint> constraint);
+  // The same, in place of those of its name.
+  void replace(std::unique_ptr<Constraint> constraint);
 
   [[nodiscard]] Matcher fork() const { return Matcher(*this); }
   // Back to the end of the prompt.
@@ -74,8 +81,9 @@ class Matcher {
 
   Matcher(const Matcher& other)
       : grammar_(other.grammar_), blocks_(other.blocks_), start_(other.start_), shape_(other.shape_), infill_(other.infill_),
-        may_rest_(other.may_rest_), now_(other.now_.copy()) {}
+        allow_empty_(other.allow_empty_), now_(other.now_.copy()) {}
 
+  void take_in(std::unique_ptr<Constraint> constraint);
   [[nodiscard]] LegalSet legal() const;
   [[noreturn]] void deadlock() const;
   [[nodiscard]] std::string where() const;
@@ -85,7 +93,7 @@ class Matcher {
   std::shared_ptr<const Progress> start_;
   SequenceShape shape_;
   bool infill_ = false;
-  bool may_rest_ = false;  // limits may leave no place for a note: such a bar may end empty
+  PerBlock allow_empty_;
   Progress now_;
 };
 

@@ -32,6 +32,23 @@ AttributePins::AttributePins(const Vocabulary& vocabulary, std::span<const Pin> 
   for (const auto& [bar, pins] : bars) bars_.emplace(bar, pinned_slots(vocabulary, Level::bar, pins));
 }
 
+void AttributePins::require(const Vocabulary& vocabulary, std::span<const TokenType> track, std::span<const TokenType> bar) {
+  const auto mark = [&](Slots& slots, Level level, TokenType type) {
+    const int slot = vocabulary.slot(level, type);
+    if (slot < 0) {
+      throw VocabularyError("this model has no " + std::string(level == Level::track ? "track" : "bar") + " attribute " +
+                            std::string(token_type_name(type)));
+    }
+    int& value = slots[static_cast<std::size_t>(slot)].second;
+    if (value == kFree) value = kAnyValue;
+  };
+  for (const TokenType type : track) mark(track_, Level::track, type);
+  for (const TokenType type : bar) {
+    mark(any_bar_, Level::bar, type);
+    for (auto& [index, slots] : bars_) mark(slots, Level::bar, type);
+  }
+}
+
 const AttributePins::Slots* AttributePins::slots_at(const Place& place) const {
   if (place.state == GrammarState::TrackHead) return &track_;
   if (place.state != GrammarState::BarHead && place.state != GrammarState::BarBody) return nullptr;
@@ -44,12 +61,12 @@ void AttributePins::restrict_to(const Place& place, LegalSet& legal) const {
   if (slots == nullptr) return;
   for (auto slot = static_cast<std::size_t>(place.next_slot); slot < slots->size(); ++slot) {
     const auto [type, value] = (*slots)[slot];
-    if (value < 0) {
+    if (value == kFree) {
       if (!others_) legal.remove(type);
       continue;
     }
     // This one comes next, if not one of those before it.
-    legal.narrow(type, value, value + 1);
+    if (value != kAnyValue) legal.narrow(type, value, value + 1);
     legal.keep_if([&](const LegalRange& range) {
       for (auto s = static_cast<std::size_t>(place.next_slot); s <= slot; ++s) {
         if ((*slots)[s].first == range.type) return true;

@@ -24,11 +24,16 @@ class AttributePins final : public Constraint {
   [[nodiscard]] std::unique_ptr<Constraint> clone() const override { return std::make_unique<AttributePins>(*this); }
   void restrict_to(const Place& place, LegalSet& legal) const override;
 
+  // These types are written too, with a value of the model's choice, where no pin says which.
+  void require(const Vocabulary& vocabulary, std::span<const TokenType> track, std::span<const TokenType> bar);
+
   // Throws VocabularyError when the prompt stands past the slot of a pin that it does not carry.
   void check_start(const Place& place, const std::vector<Pin>& track_attributes_in_prompt) const;
 
  private:
-  using Slots = std::vector<std::pair<TokenType, int>>;  // per slot: type and pinned value, -1 = not pinned
+  static constexpr int kFree = -1;      // may be written or not
+  static constexpr int kAnyValue = -2;  // must be written
+  using Slots = std::vector<std::pair<TokenType, int>>;  // per slot: type and pinned value, kFree or kAnyValue
   [[nodiscard]] const Slots* slots_at(const Place& place) const;
 
   Slots track_;

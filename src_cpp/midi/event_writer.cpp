@@ -49,7 +49,8 @@ void EventWriter::event(std::int64_t tick, std::uint8_t status, std::span<const 
   tick_ = tick;
   put_number(bytes_, delta);
   const bool is_channel = status < 0xF0;
-  if (!use_running_status_ || !is_channel || status != running_) bytes_.push_back(status);
+  const bool like_status = !data.empty() && data[0] >= 0x80;  // of a damaged file: it would be read as a status byte
+  if (!use_running_status_ || !is_channel || status != running_ || like_status) bytes_.push_back(status);
   running_ = is_channel ? status : 0;  // readers differ on whether other events keep the running status
   raw(data);
 }
@@ -70,6 +71,11 @@ std::vector<std::uint8_t> meta_data(std::uint8_t type, std::span<const std::uint
 std::vector<std::uint8_t> text_meta_data(std::uint8_t type, std::string_view text) {
   if (text.size() > static_cast<std::size_t>(midi::kMaxDelta)) throw ScoreError("a text is too long for a MIDI file");
   return meta_data(type, std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+}
+
+std::vector<std::uint8_t> port_data(int port) {
+  const std::uint8_t content[] = {static_cast<std::uint8_t>(port)};
+  return meta_data(midi::kPort, content);
 }
 
 std::vector<std::uint8_t> tempo_data(std::int32_t microseconds_per_quarter) {

@@ -36,6 +36,8 @@ class EventWriter {
 // Data bytes (type, length, content) of a meta event.
 [[nodiscard]] std::vector<std::uint8_t> meta_data(std::uint8_t type, std::span<const std::uint8_t> content);
 [[nodiscard]] std::vector<std::uint8_t> text_meta_data(std::uint8_t type, std::string_view text);
+// Data bytes of the port (meta 21) of a chunk.
+[[nodiscard]] std::vector<std::uint8_t> port_data(int port);
 // Throws ScoreError for a tempo outside 0..16777215.
 [[nodiscard]] std::vector<std::uint8_t> tempo_data(std::int32_t microseconds_per_quarter);
 // Throws ScoreError for a signature that MIDI cannot say (numerator above 255, denominator no power of two).

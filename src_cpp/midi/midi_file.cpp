@@ -29,7 +29,7 @@ bool starts_with(std::span<const std::uint8_t> bytes, std::size_t at, std::strin
 
 // How many data bytes follow a status byte that is neither a meta event nor a SysEx.
 std::uint32_t data_size(std::uint8_t status) {
-  if (status < 0xF0) return (status & 0xF0) == midi::kProgram || (status & 0xF0) == 0xD0 ? 1 : 2;
+  if (status < 0xF0) return (status & 0xF0) == midi::kProgram || (status & 0xF0) == midi::kPressure ? 1 : 2;
   if (status == 0xF2) return 2;
   return status == 0xF1 || status == 0xF3 ? 1 : 0;  // undefined and real-time bytes stand alone
 }

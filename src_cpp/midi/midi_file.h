@@ -35,9 +35,10 @@ struct MidiChunk {
 };
 
 namespace midi {
-inline constexpr int kNoteOff = 0x80, kNoteOn = 0x90, kController = 0xB0, kProgram = 0xC0, kPitchBend = 0xE0;
+inline constexpr int kNoteOff = 0x80, kNoteOn = 0x90, kKeyPressure = 0xA0, kController = 0xB0, kProgram = 0xC0, kPressure = 0xD0, kPitchBend = 0xE0;
 inline constexpr std::uint8_t kMeta = 0xFF;
-inline constexpr std::uint8_t kTrackName = 0x03, kLyric = 0x05, kEndOfTrack = 0x2F, kTempo = 0x51, kTimeSignature = 0x58;
+inline constexpr std::uint8_t kText = 0x01, kTrackName = 0x03, kInstrumentName = 0x04, kLyric = 0x05, kMarker = 0x06, kCuePoint = 0x07, kDeviceName = 0x09,
+                              kPort = 0x21, kEndOfTrack = 0x2F, kTempo = 0x51, kTimeSignature = 0x58, kKeySignature = 0x59;
 inline constexpr int kDrumChannel = 9;
 inline constexpr std::int64_t kMaxDelta = 0x0FFFFFFF;  // what four bytes of a variable-length number hold
 }  // namespace midi

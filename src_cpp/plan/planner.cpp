@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
+#include <cstddef>
 #include <string>
+#include <utility>
 
 #include "error.h"
 
@@ -29,6 +30,9 @@ void check(int n_bars, const std::vector<PlanTarget>& targets, const PlanOptions
   for (std::size_t i = 0; i < targets.size(); ++i) {
     const std::string track = std::to_string(targets[i].track);
     require(i == 0 || targets[i - 1].track != targets[i].track, "track " + track + " is named twice");
+    require(targets[i].kinds.empty() || targets[i].kinds.size() == targets[i].bars.size(),
+            "track " + track + " has " + std::to_string(targets[i].bars.size()) + " bars and " + std::to_string(targets[i].kinds.size()) +
+                " kinds; there must be one for each bar");
     for (const int bar : targets[i].bars) {
       require(0 <= bar && bar < n_bars,
               "bar " + std::to_string(bar) + " of track " + track + " does not exist; the piece has " + std::to_string(n_bars));
@@ -36,10 +40,18 @@ void check(int n_bars, const std::vector<PlanTarget>& targets, const PlanOptions
   }
 }
 
-std::vector<int> sorted_bars(std::vector<int> bars) {
-  std::sort(bars.begin(), bars.end());
-  bars.erase(std::unique(bars.begin(), bars.end()), bars.end());
-  return bars;
+// Bars ascending, each once, with their kinds.
+void put_in_order(PlanTarget& target) {
+  std::vector<std::pair<int, int>> pairs;
+  for (std::size_t i = 0; i < target.bars.size(); ++i) pairs.emplace_back(target.bars[i], target.kinds.empty() ? 0 : target.kinds[i]);
+  std::stable_sort(pairs.begin(), pairs.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  pairs.erase(std::unique(pairs.begin(), pairs.end(), [](const auto& a, const auto& b) { return a.first == b.first; }), pairs.end());
+  target.bars.clear();
+  target.kinds.clear();
+  for (const auto& [bar, kind] : pairs) {
+    target.bars.push_back(bar);
+    target.kinds.push_back(kind);
+  }
 }
 
 int autoregressive_bars(const PlanOptions& o) {
@@ -49,7 +61,7 @@ int autoregressive_bars(const PlanOptions& o) {
 }
 
 Step written(int start, int width, int track, int first, int last) {
-  Step step{start, start + width, true, {{track, {}}}};
+  Step step{start, start + width, true, {{track, {}}}, {}};
   for (int bar = first; bar < last; ++bar) step.targets[0].bars.push_back(bar);
   return step;
 }
@@ -79,34 +91,76 @@ void plan_autoregressive(std::vector<Step>& steps, int n_bars, const PlanTarget&
   const auto& bars = target.bars;
   for (std::size_t i = 0; i < bars.size();) {
     std::size_t j = i + 1;
-    while (j < bars.size() && bars[j] == bars[j - 1] + 1) ++j;
+    while (j < bars.size() && bars[j] == bars[j - 1] + 1 && target.kinds[j] == target.kinds[i]) ++j;
     plan_run(steps, n_bars, target.track, bars[i], bars[j - 1] + 1, o);
     i = j;
   }
 }
 
+using Targets = std::vector<PlanTarget>::const_iterator;
+
+// The tracks of a group take turns: whatever ends first is written first, so that each hears what the others have so far.
+void plan_in_turns(std::vector<Step>& steps, int n_bars, Targets begin, Targets end, const PlanOptions& o) {
+  const std::size_t first = steps.size();
+  for (auto target = begin; target != end; ++target) plan_autoregressive(steps, n_bars, *target, o);
+  std::stable_sort(steps.begin() + static_cast<std::ptrdiff_t>(first), steps.end(),
+                   [](const Step& a, const Step& b) { return a.targets[0].bars.back() < b.targets[0].bars.back(); });
+  for (std::size_t i = first + 1; i < steps.size(); ++i) {
+    const Step& before = steps[i - 1];
+    Step& step = steps[i];
+    if (before.start != step.start || before.targets[0].track == step.targets[0].track) continue;
+    step.beside = before.beside;
+    std::erase(step.beside, step.targets[0].track);
+    step.beside.push_back(before.targets[0].track);
+  }
+}
+
+// What one track still has to write.
+struct Waiting {
+  int track;
+  std::vector<std::pair<int, int>> bars;  // (bar, kind), ascending
+};
+
+// The waiting bars of a track before `end`, as far as they are of one kind.
+TrackBars take(Waiting& waiting, int end) {
+  TrackBars taken{waiting.track, {}};
+  if (waiting.bars.empty()) return taken;
+  const int kind = waiting.bars.front().second;
+  if (waiting.bars.front().first >= end) return taken;
+  std::erase_if(waiting.bars, [&](const auto& pair) {
+    const bool goes = pair.first < end && pair.second == kind;
+    if (goes) taken.bars.push_back(pair.first);
+    return goes;
+  });
+  return taken;
+}
+
 // Windows centred on chunks of the group's bars; all tracks of the group are written together.
-void plan_infill(std::vector<Step>& steps, int n_bars, std::vector<PlanTarget>::const_iterator begin,
-                 std::vector<PlanTarget>::const_iterator end, const PlanOptions& o) {
+void plan_infill(std::vector<Step>& steps, int n_bars, Targets begin, Targets end, const PlanOptions& o) {
   const int chunk = o.bars_per_step > 0 ? o.bars_per_step : o.model_dim;
-  std::vector<int> remaining;
-  for (auto target = begin; target != end; ++target) remaining.insert(remaining.end(), target->bars.begin(), target->bars.end());
-  remaining = sorted_bars(std::move(remaining));
-  for (auto first = remaining.begin(); first != remaining.end();) {
-    const auto next = std::lower_bound(first, remaining.end(), *first + chunk);
-    const int from = *first;
-    const int to = *(next - 1) + 1;
-    const int centred = static_cast<int>(std::floor((from + to - o.model_dim) / 2.0));
-    const int start = std::min(std::max(0, centred), n_bars - o.model_dim);
-    Step step{start, start + o.model_dim, false, {}};
-    for (auto target = begin; target != end; ++target) {
-      TrackBars here{target->track, {}};
-      std::copy_if(target->bars.begin(), target->bars.end(), std::back_inserter(here.bars),
-                   [&](int bar) { return from <= bar && bar < to; });
-      if (!here.bars.empty()) step.targets.push_back(std::move(here));
+  std::vector<Waiting> group;
+  for (auto target = begin; target != end; ++target) {
+    group.push_back({target->track, {}});
+    for (std::size_t i = 0; i < target->bars.size(); ++i) group.back().bars.emplace_back(target->bars[i], target->kinds[i]);
+  }
+  while (true) {
+    int from = n_bars;
+    for (const Waiting& waiting : group) {
+      if (!waiting.bars.empty()) from = std::min(from, waiting.bars.front().first);
     }
+    if (from == n_bars) return;
+    Step step{0, 0, false, {}, {}};
+    int to = from;
+    for (Waiting& waiting : group) {
+      TrackBars here = take(waiting, from + chunk);
+      if (here.bars.empty()) continue;
+      to = std::max(to, here.bars.back() + 1);
+      step.targets.push_back(std::move(here));
+    }
+    const int centred = static_cast<int>(std::floor((from + to - o.model_dim) / 2.0));
+    step.start = std::min(std::max(0, centred), n_bars - o.model_dim);
+    step.end = step.start + o.model_dim;
     steps.push_back(std::move(step));
-    first = next;
   }
 }
 
@@ -115,18 +169,18 @@ void plan_infill(std::vector<Step>& steps, int n_bars, std::vector<PlanTarget>::
 std::vector<Step> plan(int n_bars, std::vector<PlanTarget> targets, const PlanOptions& options) {
   std::stable_sort(targets.begin(), targets.end(), [](const auto& a, const auto& b) { return a.track < b.track; });
   check(n_bars, targets, options);
-  for (auto& target : targets) target.bars = sorted_bars(std::move(target.bars));
+  for (auto& target : targets) put_in_order(target);
   std::erase_if(targets, [](const auto& target) { return target.bars.empty(); });
+  const auto infill = std::stable_partition(targets.begin(), targets.end(), [](const auto& target) { return target.autoregressive; });
 
   std::vector<Step> steps;
-  for (const auto& target : targets) {
-    if (target.autoregressive) plan_autoregressive(steps, n_bars, target, options);
+  const std::ptrdiff_t turns = std::max(1, options.tracks_per_step);
+  for (auto target = targets.begin(); target < infill; target += std::min(turns, infill - target)) {
+    plan_in_turns(steps, n_bars, target, target + std::min(turns, infill - target), options);
   }
-  std::erase_if(targets, [](const auto& target) { return target.autoregressive; });
-  const std::ptrdiff_t all = static_cast<std::ptrdiff_t>(targets.size());
-  const std::ptrdiff_t group = options.tracks_per_step > 0 ? options.tracks_per_step : std::max<std::ptrdiff_t>(1, all);
-  for (std::ptrdiff_t i = 0; i < all; i += group) {
-    plan_infill(steps, n_bars, targets.begin() + i, targets.begin() + std::min(all, i + group), options);
+  const std::ptrdiff_t together = options.tracks_per_step > 0 ? options.tracks_per_step : std::max<std::ptrdiff_t>(1, targets.end() - infill);
+  for (auto target = infill; target < targets.end(); target += std::min(together, targets.end() - target)) {
+    plan_infill(steps, n_bars, target, target + std::min(together, targets.end() - target), options);
   }
   return steps;
 }

@@ -15,7 +15,8 @@ struct Step {
   int start = 0;  // first bar of the window
   int end = 0;    // one past its last bar
   bool autoregressive = false;
-  std::vector<TrackBars> targets;  // ascending by track
+  std::vector<TrackBars> targets;  // ascending by track; one track when autoregressive
+  std::vector<int> beside{};       // autoregressive: tracks of the same group already written over this window, in that order
   friend bool operator==(const Step&, const Step&) = default;
 };
 

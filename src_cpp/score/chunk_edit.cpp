@@ -63,7 +63,7 @@ std::ptrdiff_t ChunkEdit::last_before(std::int64_t tick) const {
 const std::vector<std::ptrdiff_t>& ChunkEdit::note_events(int channel, int pitch) {
   if (note_events_.empty()) {
     for (std::ptrdiff_t i = 0; i < n_; ++i) {
-      if (starts_note(file_, event(i)) || ends_note(file_, event(i))) note_events_[event(i).channel() * 128 + file_.data(event(i))[0]].push_back(i);
+      if (!removed(i) && (starts_note(file_, event(i)) || ends_note(file_, event(i)))) note_events_[event(i).channel() * 128 + file_.data(event(i))[0]].push_back(i);
     }
   }
   return note_events_[channel * 128 + pitch];
@@ -103,7 +103,7 @@ void ChunkEdit::insert_note(int channel, int program, const FileNote& note) {
   }
   const auto on_status = static_cast<std::uint8_t>(midi::kNoteOn | channel), off_status = static_cast<std::uint8_t>(midi::kNoteOff | channel);
   inserted_.push_back({on, note.on_tick, kOn, program, on_status, {note.pitch, note.velocity}});
-  inserted_.push_back({off, off_tick, kOff, -1, off_status, {note.pitch, note.velocity}});
+  inserted_.push_back({off, off_tick, kOff, -1, off_status, {note.pitch, note.release}});
   changed_ = true;
 }
 

@@ -17,6 +17,7 @@ struct FileNote {
   std::int64_t off_tick = 1;
   std::uint8_t pitch = 60;
   std::uint8_t velocity = 100;
+  std::uint8_t release = 100;  // velocity of the note-off
 };
 
 // Sorts notes by time and shortens those that a later note of the same pitch would end out of turn: readers let a note-off end the oldest.
@@ -32,6 +33,8 @@ class ChunkEdit {
 
   // A note-on and the note-off that ends it.
   void remove_note(std::uint32_t on_event);
+  // Any event that is no note.
+  void remove_event(std::uint32_t event) { remove(local(static_cast<std::int32_t>(event))); }
   void set_data(std::uint32_t event, std::vector<std::uint8_t> data);
   // Behind other events inserted at the same tick this way, before all else that happens then.
   void insert_about(std::int64_t tick, std::uint8_t status, std::vector<std::uint8_t> data);

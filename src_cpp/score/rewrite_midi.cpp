@@ -1,13 +1,14 @@
 #include "score/rewrite_midi.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <optional>
 
 #include "error.h"
 #include "midi/event_writer.h"
+#include "score/channel_pool.h"
 #include "score/chunk_edit.h"
+#include "score/gestures.h"
 #include "score/note_matching.h"
 #include "score/table_edit.h"
 #include "score/to_midi.h"
@@ -17,7 +18,7 @@ namespace {
 
 // A track that the file does not have.
 struct NewTrack {
-  int channel = 0;
+  Seat seat;
   int program = 0;
   std::string name;
   std::vector<FileNote> notes;
@@ -52,6 +53,11 @@ class FileClock {
 
   [[nodiscard]] const std::vector<FileBar>& bars() const { return bars_; }
 
+  // Where the next bar starts, which may be before the bar's length is over.
+  [[nodiscard]] std::int64_t end_of_bar(std::size_t bar) const {
+    return bar + 1 < bars_.size() ? bars_[bar + 1].start_tick : bars_[bar].start_tick + bars_[bar].length_ticks;
+  }
+
   // Nothing when the note starts after the end of its bar in the file.
   [[nodiscard]] std::optional<FileNote> place(const Note& note, std::size_t bar) const {
     const double exact = file_ticks(exact_onset(note, resolution_));
@@ -76,51 +82,23 @@ class FileClock {
     return std::min(tick, end_of_bar(bar));
   }
 
-  // Where the next bar starts, which may be before the bar's length is over.
-  [[nodiscard]] std::int64_t end_of_bar(std::size_t bar) const {
-    return bar + 1 < bars_.size() ? bars_[bar + 1].start_tick : bars_[bar].start_tick + bars_[bar].length_ticks;
-  }
-
   std::vector<FileBar> bars_;
   std::vector<std::int64_t> nominal_;  // start of each bar in ticks of the table, and the end of the last
   std::int32_t resolution_;
   double ticks_per_quarter_;
 };
 
-// Melodic channels for new tracks: first those the file does not use, then those with the fewest notes.
-class ChannelPool {
- public:
-  explicit ChannelPool(const MidiFile& file) {
-    for (const MidiEvent& event : file.events) {
-      if (event.is_channel()) load_[static_cast<std::size_t>(event.channel())] += event.kind() == midi::kNoteOn ? 2 : 1;
-    }
-  }
-
-  int take(bool is_drum) {
-    if (is_drum) return midi::kDrumChannel;
-    std::size_t best = 0;
-    for (std::size_t channel = 1; channel < load_.size(); ++channel) {
-      if (channel != midi::kDrumChannel && load_[channel] < load_[best]) best = channel;
-    }
-    load_[best] += 1 << 20;
-    return static_cast<int>(best);
-  }
-
- private:
-  std::array<std::size_t, 16> load_{};
-};
-
 class Rewriter {
  public:
-  Rewriter(const MidiFile& file, const MidiReading& reading, const ScoreTable& origin, const ScoreTable& table, const std::vector<std::string>& names)
+  Rewriter(const MidiFile& file, const MidiReading& reading, const ScoreTable& origin, const ScoreTable& table, const RewriteOptions& options)
       : file_(file),
         reading_(reading),
         origin_(origin),
         table_(table),
-        names_(names),
+        options_(options),
         matching_(match_notes(origin, table)),
         clock_(extended_bars(reading, table, file.ticks_per_quarter), table.resolution, file.ticks_per_quarter),
-        channels_(file) {
+        channels_(file, reading.tracks) {
     for (std::size_t chunk = 0; chunk < file.track_chunks.size(); ++chunk) edits_.emplace_back(file, chunk, reading.partner);
   }
 
@@ -128,10 +106,11 @@ class Rewriter {
     for (std::size_t note = 0; note < origin_.notes.size(); ++note) {
       if (!matching_.is_kept[note]) remove(note);
     }
+    if (options_.silence_gestures) silence();
     for (std::size_t track = 0; track < table_.tracks.size(); ++track) put_track(track);
     put_tempo();
     put_time_signatures();
-    return {bytes(), notes_left_out_};
+    return {bytes(), std::move(left_out_)};
   }
 
  private:
@@ -152,10 +131,48 @@ class Rewriter {
       return;
     }
     put_in_order(notes);
-    new_tracks_.push_back({channels_.take(row.is_drum != 0), row.instrument, name_of(track), std::move(notes)});
+    new_tracks_.push_back({channels_.take(row.is_drum != 0, row.instrument), row.instrument, name_of(track), std::move(notes)});
   }
 
-  std::string name_of(std::size_t track) const { return track < names_.size() ? names_[track] : std::string(); }
+  void silence() {
+    std::vector<NewStretch> stretches;
+    for (std::size_t track = 0; track < table_.tracks.size(); ++track) {
+      if (matching_.origin_track[track] >= 0) add_new_stretches(track, static_cast<std::size_t>(matching_.origin_track[track]), stretches);
+    }
+    std::vector<std::int32_t> track_of_note(file_.events.size(), -1);
+    for (std::size_t track = 0; track < origin_.tracks.size(); ++track) {
+      const auto first_bar = static_cast<std::size_t>(origin_.tracks[track].first_bar);
+      if (origin_.bars_end(track) == first_bar) continue;
+      for (std::size_t note = note_rows(origin_, first_bar).first; note < note_rows(origin_, origin_.bars_end(track) - 1).second; ++note) {
+        if (matching_.is_kept[note] && origin_.note_source[note] >= 0) {
+          track_of_note[static_cast<std::size_t>(origin_.note_source[note])] = static_cast<std::int32_t>(track);
+        }
+      }
+    }
+    silence_gestures(file_, reading_, stretches, track_of_note, edits_);
+  }
+
+  // Runs of bars that differ from the file's and have no note that came from it.
+  void add_new_stretches(std::size_t track, std::size_t origin_track, std::vector<NewStretch>& stretches) const {
+    const std::size_t n_bars = std::min(table_.track_bars(track).size(), origin_.track_bars(origin_track).size());
+    bool continues = false;
+    for (std::size_t bar = 0; bar < n_bars; ++bar) {
+      const auto mine = note_rows(table_, static_cast<std::size_t>(table_.tracks[track].first_bar) + bar);
+      const auto theirs = note_rows(origin_, static_cast<std::size_t>(origin_.tracks[origin_track].first_bar) + bar);
+      bool has_old = false, differs = false;
+      for (std::size_t note = mine.first; note < mine.second; ++note) {
+        has_old |= table_.note_source[note] >= 0;
+        differs |= matching_.is_new[note];
+      }
+      for (std::size_t note = theirs.first; note < theirs.second; ++note) differs |= !matching_.is_kept[note];
+      const bool is_new = differs && !has_old;
+      if (is_new && continues) stretches.back().end = clock_.end_of_bar(bar);
+      if (is_new && !continues) stretches.push_back({origin_track, clock_.bars()[bar].start_tick, clock_.end_of_bar(bar)});
+      continues = is_new;
+    }
+  }
+
+  std::string name_of(std::size_t track) const { return track < options_.names.size() ? options_.names[track] : std::string(); }
 
   // A chunk that several tracks share keeps its name.
   void change_name(const SourceTrack& source, const std::string& name) {
@@ -176,14 +193,24 @@ class Rewriter {
       const auto [first, last] = note_rows(table_, first_bar + bar);
       for (std::size_t note = first; note < last; ++note) {
         if (!matching_.is_new[note]) continue;
-        if (const auto placed = clock_.place(table_.notes[note], bar)) {
+        if (auto placed = clock_.place(table_.notes[note], bar)) {
+          placed->release = release_of(note).value_or(placed->velocity);
           notes.push_back(*placed);
         } else {
-          ++notes_left_out_;
+          left_out_.push_back({static_cast<std::int32_t>(track), static_cast<std::int32_t>(bar)});
         }
       }
     }
     return notes;
+  }
+
+  // Of a note that came from the file: what its own note-off says.
+  std::optional<std::uint8_t> release_of(std::size_t note) const {
+    const std::int32_t on = table_.note_source[note];
+    if (on < 0 || static_cast<std::size_t>(on) >= file_.events.size()) return std::nullopt;
+    const std::int32_t off = reading_.partner[static_cast<std::size_t>(on)];
+    if (off < 0 || file_.events[static_cast<std::size_t>(off)].kind() != midi::kNoteOff) return std::nullopt;
+    return file_.data(file_.events[static_cast<std::size_t>(off)])[1];
   }
 
   // The program changes that lead into a track; where there is none (program 0 from the start), one is put at the start.
@@ -296,11 +323,12 @@ class Rewriter {
     std::ranges::stable_sort(edges, [](const Edge& a, const Edge& b) { return a.tick != b.tick ? a.tick < b.tick : a.is_on < b.is_on; });
     writer.begin_track();
     if (!track.name.empty()) writer.event(0, midi::kMeta, text_meta_data(midi::kTrackName, track.name));
+    if (track.seat.port > 0) writer.event(0, midi::kMeta, port_data(track.seat.port));
     const std::uint8_t program[] = {static_cast<std::uint8_t>(track.program)};
-    writer.event(0, static_cast<std::uint8_t>(midi::kProgram | track.channel), program);
+    writer.event(0, static_cast<std::uint8_t>(midi::kProgram | track.seat.channel), program);
     for (const Edge& edge : edges) {
-      const std::uint8_t data[] = {edge.note->pitch, edge.note->velocity};
-      writer.event(edge.tick, static_cast<std::uint8_t>((edge.is_on ? midi::kNoteOn : midi::kNoteOff) | track.channel), data);
+      const std::uint8_t data[] = {edge.note->pitch, edge.is_on ? edge.note->velocity : edge.note->release};
+      writer.event(edge.tick, static_cast<std::uint8_t>((edge.is_on ? midi::kNoteOn : midi::kNoteOff) | track.seat.channel), data);
     }
     writer.event(edges.empty() ? 0 : edges.back().tick, midi::kMeta, meta_data(midi::kEndOfTrack, {}));
     writer.end_track();
@@ -310,14 +338,14 @@ class Rewriter {
   const MidiReading& reading_;
   const ScoreTable& origin_;
   const ScoreTable& table_;
-  const std::vector<std::string>& names_;
+  const RewriteOptions& options_;
   NoteMatching matching_;
   FileClock clock_;
   ChannelPool channels_;
   std::vector<ChunkEdit> edits_;  // one per track chunk
   std::vector<NewTrack> new_tracks_;
   std::vector<std::pair<std::int64_t, std::vector<std::uint8_t>>> about_;
-  std::size_t notes_left_out_ = 0;
+  std::vector<Cell> left_out_;
 };
 
 // Every note of the origin names a note-on of the file.
@@ -346,15 +374,15 @@ bool bars_match(const MidiReading& reading, const ScoreTable& table) {
 }
 
 RewrittenMidi rewrite_midi(const MidiFile& file, const MidiReading& reading, const ScoreTable& origin, const ScoreTable& table,
-                           const std::vector<std::string>& names) {
+                           const RewriteOptions& options) {
   require_origin(file, reading, origin);
   if (origin.resolution != table.resolution) {
     throw ScoreError("the table has " + std::to_string(table.resolution) + " ticks per quarter note, its origin " + std::to_string(origin.resolution));
   }
   if (!bars_match(reading, table)) throw ScoreError("the bars of the table are not those of the file");
-  const bool renamed = std::ranges::any_of(names, [](const std::string& name) { return !name.empty(); });
-  if (same_as(origin, table) && !renamed) return {file.bytes, 0};
-  return Rewriter(file, reading, origin, table, names).run();
+  const bool renamed = std::ranges::any_of(options.names, [](const std::string& name) { return !name.empty(); });
+  if (same_as(origin, table) && !renamed) return {file.bytes, {}};
+  return Rewriter(file, reading, origin, table, options).run();
 }
 
 }  // namespace midigpt

@@ -7,6 +7,7 @@
 #include "error.h"
 #include "midi/event_writer.h"
 #include "midi/midi_file.h"
+#include "score/channel_pool.h"
 #include "score/meter.h"
 
 namespace midigpt {
@@ -86,12 +87,6 @@ void write_track(EventWriter& writer, std::vector<TimedEvent> events) {
 
 }  // namespace
 
-int plain_channel(std::size_t index, bool is_drum) {
-  if (is_drum) return midi::kDrumChannel;
-  const int slot = static_cast<int>(index % 15);
-  return slot < midi::kDrumChannel ? slot : slot + 1;
-}
-
 double exact_onset(const Note& note, std::int32_t resolution) {
   return static_cast<double>(note.onset_ticks) + static_cast<double>(note.delta) / static_cast<double>(resolution);
 }
@@ -104,11 +99,13 @@ std::vector<std::uint8_t> write_midi(const ScoreTable& table, const std::vector<
   if (n_chunks > 0xFFFF) throw ScoreError("a MIDI file holds at most 65535 tracks");
   std::vector<std::vector<TimedEvent>> notes(table.tracks.size());
   std::vector<TimedEvent> about;  // the meta events of the piece
+  const std::vector<Seat> seats = plain_seats(table);
+  const bool has_ports = std::ranges::any_of(seats, [](const Seat& seat) { return seat.port > 0; });
   std::int64_t content_end = 0;
   if (!table.tracks.empty()) {
     const std::vector<std::int64_t> starts = bar_starts(table);
     for (std::size_t track = 0; track < table.tracks.size(); ++track) {
-      add_notes(table, track, starts, plain_channel(track, table.tracks[track].is_drum != 0), notes[track]);
+      add_notes(table, track, starts, seats[track].channel, notes[track]);
       for (const TimedEvent& event : notes[track]) content_end = std::max(content_end, event.tick);
     }
     add_time_signatures(table, starts, about);
@@ -122,8 +119,8 @@ std::vector<std::uint8_t> write_midi(const ScoreTable& table, const std::vector<
     if (track < names.size() && !names[track].empty()) events.push_back({0, kAbout, midi::kMeta, text_meta_data(midi::kTrackName, names[track])});
     if (track == 0) events.insert(events.end(), about.begin(), about.end());
     if (track < table.tracks.size()) {
-      const auto channel = plain_channel(track, table.tracks[track].is_drum != 0);
-      events.push_back({0, kAbout, static_cast<std::uint8_t>(midi::kProgram | channel), {static_cast<std::uint8_t>(table.tracks[track].instrument)}});
+      if (has_ports) events.push_back({0, kAbout, midi::kMeta, port_data(seats[track].port)});
+      events.push_back({0, kAbout, static_cast<std::uint8_t>(midi::kProgram | seats[track].channel), {static_cast<std::uint8_t>(table.tracks[track].instrument)}});
       events.insert(events.end(), notes[track].begin(), notes[track].end());
     }
     write_track(writer, std::move(events));

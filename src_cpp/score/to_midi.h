@@ -11,11 +11,8 @@ namespace midigpt {
 
 // Writes the table at its own resolution. names[i], where given and not empty, becomes the track's name. Microtiming (delta) is folded into
 // the ticks, velocity 0 is written as 1, durations are at least 1, and empty bars at the end are kept by a repeated time signature at the
-// last bar. Throws ScoreError for a resolution, tempo or time signature that MIDI cannot say.
+// last bar. Channels and ports are those of plain_seats (channel_pool.h). Throws ScoreError for a resolution, tempo or time signature that MIDI cannot say.
 [[nodiscard]] std::vector<std::uint8_t> write_midi(const ScoreTable& table, const std::vector<std::string>& names = {});
-
-// MIDI channel for track `index` of a plain file: 9 for drums, else the others in turn.
-[[nodiscard]] int plain_channel(std::size_t index, bool is_drum);
 
 // Onset of a note with its microtiming, in ticks of the table.
 [[nodiscard]] double exact_onset(const Note& note, std::int32_t resolution);

@@ -115,7 +115,7 @@ def test_a_control_replaces_the_default_of_its_token_in_place():
     assert analyzer.get("note_density").unit == "notes per bar"
 
 
-def test_tension_is_left_out_but_keeps_its_place_in_the_vocabulary():
+def test_m24_tension_is_left_out_but_keeps_its_place_in_the_vocabulary():
     analyzer = AttributeAnalyzer.from_config(
         {"attribute_controls": [{"name": "tension"}, {"name": "pitch_range"}]}
     )
@@ -297,16 +297,16 @@ def test_report_reads_what_decoding_stored(prism):
     [
         pytest.param("max_polyphony", [1], (2, 9), id="max cannot fall below the fixed bars"),
         pytest.param("min_polyphony", [1], (0, 2), id="min cannot rise above them"),
-        pytest.param("max_note_duration", [1], (3, 5), id="longest note"),
+        pytest.param("max_note_duration", [1], (0, 5), id="many short notes outweigh three quarters"),
         pytest.param("min_polyphony", [0, 1], (0, 9), id="nothing fixed: all of it"),
         pytest.param("max_polyphony", [0, 1], (0, 9), id="nothing fixed: all of it too"),
-        pytest.param("min_polyphony", [], (0, 2), id="nothing generated"),
+        pytest.param("min_polyphony", [], (2, 2), id="nothing generated"),
         pytest.param("note_density", [1], (0, 9), id="a bar can thin or fill the mean"),
         pytest.param("note_density", [], (0, 0), id="no bar to change it"),
         pytest.param("bar_max_polyphony", [1], (0, 9), id="bar level is free"),
     ],
 )
-def test_achievable_range(pocket, table, name, bars, expected):
+def test_m22_achievable_range(pocket, table, name, bars, expected):
     chord = [(0, 12, 60), (0, 12, 64), (0, 12, 67)]
     piece = table((0, False, [[*chord[:2], (0, 12, 70)], chord]))
     found = pocket.achievable_range(name, piece, 0, bars)
@@ -316,7 +316,7 @@ def test_achievable_range(pocket, table, name, bars, expected):
         assert found == expected
 
 
-def test_a_few_new_bars_cannot_make_a_long_sparse_track_dense(pocket, table):
+def test_m22_a_few_new_bars_cannot_make_a_long_sparse_track_dense(pocket, table):
     piece = table((0, True, [[(0, 1, 36)]] * 40))
     low, high = pocket.achievable_range("note_density", piece, 0, [39])
     assert low == 0
@@ -428,9 +428,9 @@ def test_a_window_of_eight_tracks_takes_a_few_milliseconds(pocket, table):
     best = 1.0
     for _ in range(5):
         window: _core.ScoreTable = table(*[(8 * t, t == 0, [bar() for _ in range(16)]) for t in range(8)])
-        begin = time.perf_counter()
+        begin = time.process_time()
         for track in range(8):
             pocket.track_values(window, track)
             pocket.bar_values(window, track)
-        best = min(best, time.perf_counter() - begin)
+        best = min(best, time.process_time() - begin)
     assert best < 0.02  # about 3 ms on a quiet machine; a loop over notes would take ten times that

@@ -34,14 +34,14 @@ def value(table, entry, params=None, *, formulas="compatible", track=0, bars=Non
         pytest.param(range(3), 0.85, 2, id="2.55 rounds to 3 and stays inside"),
     ],
 )
-def test_quantile(values, fraction, expected):
+def test_q4_quantile(values, fraction, expected):
     values = np.array(list(values), dtype=int)
     assert quantile(values[::-1], fraction) == expected
     counts = np.bincount(values, minlength=12)[None]
     assert histogram_quantile(counts, fraction).tolist() == [expected]
 
 
-def test_silence_repeats_the_wrong_origin_of_the_published_models(table):
+def test_q7_silence_repeats_the_wrong_origin_of_the_published_models(table):
     piece = table((0, False, [[(0, 12, 60), (0, 12, 64), (12, 24, 60)], [(3, 6, 60)], [], [(47, 10, 60)]]))
     assert value(piece, "silence_proportion") == (0.8125, 8)
 
@@ -78,7 +78,7 @@ def test_ringing_is_followed_only_between_bars_looked_at(table):
         pytest.param("exact", 2, id="exact: it counts"),
     ],
 )
-def test_a_chord_of_one_tick_at_the_end(table, formulas, expected):
+def test_q8_a_chord_of_one_tick_at_the_end(table, formulas, expected):
     piece = table((0, False, [[(47, 1, 60), (47, 1, 64), (47, 1, 67)]]))
     assert value(piece, "polyphony_quantile", MAX, formulas=formulas)[1] == expected
     assert value(piece, "polyphony_quantile", BAR_MAX, formulas=formulas)[1] == [expected]
@@ -143,7 +143,7 @@ def test_key_of_scales():
     assert best_key(np.zeros(12)) == 24
 
 
-def test_exact_key_leaves_drums_out_and_is_the_same_on_all_tracks(table):
+def test_q9_exact_key_leaves_drums_out_and_is_the_same_on_all_tracks(table):
     scale = [(4 * i, 4, pitch) for i, pitch in enumerate([60, 62, 64, 65, 67, 69, 71, 72])]
     drums = [(i, 48, 42) for i in range(30)]
     piece = table((0, False, [scale]), (0, True, [drums]), (40, False, [[]]))
@@ -170,7 +170,7 @@ def test_metric_depths_repeat_every_two_quarters():
     assert metric_depths(np.array(list(at_480)), 480).tolist() == list(at_480.values())
 
 
-def test_a_stored_metric_depth_wins_over_the_grid(table):
+def test_q10_a_stored_metric_depth_wins_over_the_grid(table):
     piece = table((0, False, [[(0, 1, 60)]]))
     row = row_for_entry("nomml")
     window = WindowView(piece)

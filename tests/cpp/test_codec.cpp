@@ -50,6 +50,37 @@ TEST_CASE("a bar that is left out cannot be filled in") {
   CHECK_THROWS_AS((void)encode(*vocabulary, small_score(), {}, {}, options), VocabularyError);
 }
 
+TEST_CASE("values outside their domain are counted, or the first is named") {
+  const auto vocabulary = fixtures::small_vocabulary();
+  ScoreTable score = small_score();
+  score.tracks[1].instrument = 300;
+  score.notes[0].onset_ticks = -3;
+  score.notes[0].duration_ticks = 100000;
+  EncodeOptions options;
+  CHECK(encode(*vocabulary, score, {}, {}, options).saturated == 3);
+  options.out_of_range = OutOfRange::error;
+  CHECK_THROWS_WITH_AS((void)encode(*vocabulary, score, {}, {}, options), doctest::Contains("track 0, bar 0: position -3"), VocabularyError);
+  CHECK_THROWS_WITH_AS((void)encode(*vocabulary, score, {}, {}, options), doctest::Contains("3 values of this score"), VocabularyError);
+  CHECK_NOTHROW((void)encode(*vocabulary, small_score(), {}, {}, options));
+}
+
+TEST_CASE("blocks that begin inside each other do not multiply the tokens") {
+  const auto vocabulary = fixtures::small_vocabulary();
+  std::vector<Token> tokens = {{TokenType::Track, 1}};
+  constexpr int kBlocks = 2000;
+  for (int i = 0; i < kBlocks; ++i) {
+    tokens.push_back({TokenType::Bar, 0});
+    tokens.push_back({TokenType::FillInPlaceholder, 0});
+  }
+  for (int i = 0; i < kBlocks; ++i) {
+    tokens.push_back({TokenType::FillInStart, 0});
+    tokens.push_back({TokenType::NoteOnset, 36});
+  }
+  std::vector<TokenId> ids;
+  for (const Token& token : tokens) ids.push_back(vocabulary->encode(token.type, token.value));
+  CHECK(decode(*vocabulary, ids).table.notes.size() == kBlocks);
+}
+
 TEST_CASE("surplus track ends are ignored") {
   const auto vocabulary = fixtures::small_vocabulary();
   const auto ids = tokens_of(*vocabulary, {{TokenType::TrackEnd, 0}, {TokenType::TrackEnd, 0}, {TokenType::Track, 1}, {TokenType::Bar, 0},

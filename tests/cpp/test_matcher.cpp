@@ -74,6 +74,12 @@ TEST_CASE("a deadlock names the place and the constraint that caused it") {
       "no token is legal after a velocity in fill block 0, track 0, bar 1, tick 0; the last one was taken away by 'silence'";
   CHECK_THROWS_WITH_AS(matcher.fill_mask(row), message, GrammarDeadlock);
   CHECK_THROWS_WITH_AS((void)matcher.forced(), message, GrammarDeadlock);
+  try {
+    (void)matcher.forced();
+  } catch (const GrammarDeadlock& error) {
+    CHECK(error.state == "a velocity");
+    CHECK(error.constraints == std::vector<std::string>{"silence"});
+  }
 }
 
 TEST_CASE("constraints on values compose, fork and reset") {

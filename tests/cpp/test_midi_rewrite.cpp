@@ -101,7 +101,7 @@ TEST_CASE("a bar cut short by a metre change: new notes stand at its start in th
   SUBCASE("a note in the part that is missing is left out and counted") {
     const ScoreTable late = with_notes(source.reading.table, {0, 1}, {{0, 100, 60, 90, 0}, {960, 100, 65, 90, 0}});
     const RewrittenMidi written = rewrite_midi(source.file, source.reading, source.reading.table, late);
-    CHECK(written.notes_left_out == 1);
+    CHECK(written.left_out.size() == 1);
     CHECK(rows(read(written.bytes).reading.table) == std::vector<Row>{{1, 0, 100, 60}, {2, 0, 100, 62}});
   }
 }
@@ -121,7 +121,7 @@ TEST_CASE("a new track gets a chunk and a channel of its own; format 0 becomes 1
   const ScoreTable wider = with_track(with_track(source.reading.table, 40, false), 0, true);
   const ScoreTable table = with_notes(with_notes(wider, {1, 0}, {{0, 240, 55, 80, 0}}), {2, 0}, {{0, 60, 36, 80, 0}});
   const std::vector<std::string> names = {"", "Strings", ""};
-  const Source after_edit = read(rewrite_midi(source.file, source.reading, source.reading.table, table, names).bytes);
+  const Source after_edit = read(rewrite_midi(source.file, source.reading, source.reading.table, table, {names, false}).bytes);
   REQUIRE(after_edit.reading.tracks.size() == 3);
   CHECK(after_edit.file.format == 1);
   CHECK(after_edit.reading.tracks[1].channel == 1);

@@ -38,3 +38,23 @@ TEST_CASE("nothing to do, and things that cannot be done") {
   CHECK_THROWS_AS((void)plan(3, {{0, {0}, false}}, {}), ScoreError);
   CHECK_THROWS_AS((void)plan(4, {{0, {4}, false}}, {}), ScoreError);
 }
+
+TEST_CASE("bars of different kinds are never written in one step") {
+  PlanOptions options;
+  options.model_dim = 8;
+  const auto steps = plan(8, {{0, {0, 1, 2, 3}, false, {2, 5, 5, 2}}, {1, {0, 1}, false}}, options);
+  REQUIRE(steps.size() == 2);
+  CHECK(steps[0].targets == std::vector<TrackBars>{{0, {0, 3}}, {1, {0, 1}}});
+  CHECK(steps[1].targets == std::vector<TrackBars>{{0, {1, 2}}});
+  CHECK_THROWS_AS((void)plan(8, {{0, {0, 1}, false, {1}}}, options), ScoreError);
+}
+
+TEST_CASE("autoregressive tracks take turns") {
+  PlanOptions options;
+  options.tracks_per_step = 2;
+  const auto steps = plan(4, {{0, {0, 1, 2, 3}, true}, {1, {0, 1, 2, 3}, true}, {2, {0, 1, 2, 3}, true}}, options);
+  REQUIRE(steps.size() == 3);
+  CHECK(steps[0].beside.empty());
+  CHECK(steps[1].beside == std::vector<int>{0});
+  CHECK(steps[2].beside.empty());
+}

@@ -166,7 +166,7 @@ def test_dict_round_trip_keeps_attributes_and_metres(small: Score) -> None:
 
 def test_from_dict_takes_defaults_and_names_what_is_missing() -> None:
     assert Score.from_dict({"tracks": [{"bars": [{}]}]}) == Score([Track([Bar()])])
-    with pytest.raises(ScoreError, match=r"a note of tracks\[0\].bars\[0\] has no 'velocity'"):
+    with pytest.raises(ScoreError, match=r"tracks\[0\].bars\[0\].notes\[0\] has no 'velocity'"):
         Score.from_dict({"tracks": [{"bars": [{"notes": [{"pitch": 60}]}]}]})
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import struct
 import warnings
 from collections import defaultdict
 
@@ -14,104 +13,19 @@ from midigpt_nb import _core
 from midigpt_nb.errors import ScoreError
 from midigpt_nb.score.model import Bar, Note, Score, Track
 
-DRUMS = 9
+from .rare_files import Event, cells_of, invisible_and_paired, meta, notes_of
+from .rare_files import rare_file as random_file
+
 pytestmark = pytest.mark.filterwarnings("ignore:.*never end:UserWarning")
-
-
-def number(value: int) -> bytes:
-    digits = [value & 0x7F]
-    while value := value >> 7:
-        digits.append(value & 0x7F | 0x80)
-    return bytes(reversed(digits))
-
-
-def meta(kind: int, content: bytes) -> bytes:
-    return bytes([0xFF, kind]) + number(len(content)) + content
-
-
-def random_event(rng: random.Random, channels: list[int], pitches: list[int]) -> bytes:
-    """Mostly notes, now and then everything else a file may hold."""
-    channel, pitch = rng.choice(channels), rng.choice(pitches)
-    kind = rng.random()
-    if kind < 0.42:
-        return bytes([0x90 | channel, pitch, rng.randrange(1, 128)])
-    if kind < 0.8:
-        return bytes([rng.choice((0x80, 0x90)) | channel, pitch, 0])
-    rare = [
-        bytes([0xA0 | channel, pitch, 40]),
-        bytes([0xB0 | channel, rng.randrange(128), rng.randrange(128)]),
-        bytes([0xC0 | channel, rng.choice((0, 5, 33))]),
-        bytes([0xD0 | channel, 99]),
-        bytes([0xE0 | channel, 1, 64]),
-        b"\xf0" + number(4) + b"\x7e\x7f\x09\xf7",
-        b"\xf7" + number(2) + b"\xf3\x01",
-        meta(1, "später".encode("latin-1")),
-        meta(5, b"la"),
-        meta(6, b"marker"),
-        meta(0x51, rng.randrange(200_000, 900_000).to_bytes(3, "big")),
-        meta(0x58, bytes([rng.choice((2, 3, 4, 7)), rng.choice((2, 3)), 24, 8])),
-        meta(0x7F, b"\x00\x01\x02"),
-        b"\xf8",
-    ]
-    return rng.choice(rare)
-
-
-def random_chunk(rng: random.Random) -> bytes:
-    channels = rng.sample([0, 3, DRUMS, 15], rng.choice((1, 1, 2)))
-    pitches = [rng.randrange(128) for _ in range(4)]  # few, so that notes overlap
-    body, running = bytearray(), 0
-    for _ in range(rng.randrange(60)):
-        body += number(rng.choice((0, 0, 1, 30, 240, 480, 1000)))
-        event = random_event(rng, channels, pitches)
-        is_channel = event[0] < 0xF0
-        body += event[1:] if is_channel and event[0] == running and rng.random() < 0.8 else event
-        running = event[0] if is_channel else (0 if event[0] == 0xF0 else running)
-    if rng.random() < 0.9:
-        body += number(rng.choice((0, 100))) + meta(0x2F, b"")
-        body += bytes(rng.choice((0, 0, 3)))  # bytes after the end of the track are not events
-    return b"MTrk" + struct.pack(">I", len(body)) + bytes(body)
-
-
-def random_file(seed: int) -> bytes:
-    rng = random.Random(seed)
-    chunks = [random_chunk(rng) for _ in range(rng.choice((1, 2, 4, 20)))]
-    n_tracks = len(chunks)
-    if rng.random() < 0.2:
-        chunks.insert(rng.randrange(len(chunks) + 1), b"XFIH" + struct.pack(">I", 3) + b"abc")
-    ticks = rng.choice((24, 96, 480, 480, 960, 1000, 1920))
-    tail = b"tail" if rng.random() < 0.2 else b""
-    return b"MThd" + struct.pack(">IHHH", 6, rng.choice((0, 1, 2)), n_tracks, ticks) + b"".join(chunks) + tail
-
 
 SEEDS = range(150)
 
 
-def events_of(file: _core.MidiFile) -> list[tuple[int, int, bytes]]:
+def events_of(file: _core.MidiFile) -> list[Event]:
     return [file.event(i) for i in range(file.n_events)]
 
 
-def invisible_and_paired(events: list[tuple[int, int, bytes]]) -> tuple[set[int], dict[int, int]]:
-    """Indices of note events that make no note, and the note-off of every note-on that does.
-
-    Written apart from the core's reader, by the rule that a note-off ends the oldest open note.
-    """
-    open_notes: dict[tuple[int, int, int], list[int]] = defaultdict(list)
-    stray, off_of = set(), {}
-    for i, (chunk, _, data) in enumerate(events):
-        kind = data[0] & 0xF0
-        if data[0] >= 0xF0 or kind not in (0x80, 0x90):
-            continue
-        queue = open_notes[chunk, data[0] & 15, data[1]]
-        if kind == 0x90 and data[2] > 0:
-            queue.append(i)
-        elif queue:
-            off_of[queue.pop(0)] = i
-        else:
-            stray.add(i)
-    return stray | {i for queue in open_notes.values() for i in queue}, off_of
-
-
-def about_of(events: list[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
+def about_of(events: list[Event]) -> list[Event]:
     """Meta events and SysEx, without the end of the track."""
     return [event for event in events if event[2][0] in (0xF0, 0xF7, 0xFF) and event[2][:2] != b"\xff\x2f"]
 
@@ -127,15 +41,6 @@ def random_notes(rng: random.Random, table: _core.ScoreTable, cell: tuple[int, i
         for _ in range(rng.randrange(1, 8))
     ]
     return np.array(sorted(rows), np.int32)
-
-
-def cells_of(table: _core.ScoreTable) -> list[tuple[int, int]]:
-    return [(track, bar) for track in range(table.n_tracks) for bar in range(table.n_bars(track))]
-
-
-def notes_of(table: _core.ScoreTable, cell: tuple[int, int]) -> list[list[int]]:
-    low, high = table.note_rows(*cell)
-    return table.notes[low:high].tolist()
 
 
 @pytest.mark.parametrize("seed", SEEDS)

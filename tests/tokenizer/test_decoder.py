@@ -33,26 +33,26 @@ SNARE = (38, 100, 0, 1)
 SEQUENCES = {
     "nothing": ("", []),
     "no ends at all": (f"Track:0 Bar {NOTE}", [[[MIDDLE_C]]]),
-    "surplus track ends": (
+    "m1 surplus track ends": (
         f"TrackEnd TrackEnd Track:0 Bar {NOTE} BarEnd TrackEnd TrackEnd Track:1 Bar NoteOnset:36",
         [[[MIDDLE_C]], [[KICK]]],
     ),
-    "a track without its end": (f"Track:0 Bar {NOTE} Track:1 Bar NoteOnset:36", [[[MIDDLE_C]], [[KICK]]]),
+    "m16 a track without its end": (f"Track:0 Bar {NOTE} Track:1 Bar NoteOnset:36", [[[MIDDLE_C]], [[KICK]]]),
     "a duration belongs to the pitch right before it": (
         "Track:0 Bar NoteOnset:60 NoteOnset:61 NoteDuration:3 NoteDuration:5",
         [[[(61, 100, 0, 4)]]],
     ),
-    "drums have no duration": ("Track:1 Bar NoteOnset:36 NoteDuration:22", [[[KICK]]]),
+    "m15 drums have no duration": ("Track:1 Bar NoteOnset:36 NoteDuration:22", [[[KICK]]]),
     "notes outside bars": (f"Bar {NOTE} Track:0 {NOTE} Bar BarEnd TrackEnd {NOTE}", [[[]]]),
-    "velocity lasts until changed": (
+    "q5 velocity lasts until changed": (
         "Track:1 Bar VelocityLevel:25 NoteOnset:36 BarEnd Bar NoteOnset:38 VelocityLevel:0 NoteOnset:40",
         [[[(36, 101, 0, 1)], [(38, 101, 0, 1), (40, 100, 0, 1)]]],
     ),
-    "velocity ends with the track": (
+    "q5 velocity ends with the track": (
         "Track:1 Bar VelocityLevel:25 NoteOnset:36 TrackEnd Track:1 Bar NoteOnset:36",
         [[[(36, 101, 0, 1)]], [[KICK]]],
     ),
-    "a note after the bar's end stands on the next bar line": (
+    "m14 a note after the bar's end stands on the next bar line": (
         "Track:1 Bar TimeSig:3 BarEnd NoteOnset:36",
         [[[(36, 100, 36, 1)]]],
     ),
@@ -89,7 +89,7 @@ def test_fill_blocks_go_where_their_placeholders_are(case):
     assert notes(make_tokenizer("ghost"), text) == expected
 
 
-def test_times_say_their_resolution():
+def test_m14_times_say_their_resolution():
     ghost = make_tokenizer("ghost")
     text = "Track:1 Bar TimeAbsolutePos:47 NoteOnset:36 BarEnd TrackEnd"
     raw = _core.decode(ghost.vocab, ids_of(ghost, text), False)[0]
@@ -99,7 +99,7 @@ def test_times_say_their_resolution():
     assert full.tempo == 500000
 
 
-def test_an_unfinished_bar_has_no_length():
+def test_m11_beat_lengths_follow_the_metre_and_an_unfinished_bar_has_none():
     ghost = make_tokenizer("ghost")
     score = ghost.decode(ids_of(ghost, "Track:0 Bar TimeSig:1 BarEnd Bar TimeSig:3"))
     assert [bar.beat_length for bar in score.tracks[0].bars] == [3.0, 0.0]

@@ -43,7 +43,7 @@ def test_a_score_in_words():
     assert words(yellow, yellow.encode(score_a())).split() == YELLOW_A
 
 
-def test_filled_in_bars_follow_the_tracks():
+def test_k3_filled_in_bars_follow_the_tracks():
     yellow = make_tokenizer("yellow")
     ids = yellow.encode(score_a(), Options(multi_fill=[(1, 1), (0, 0)]))
     assert ids[0] == 1
@@ -54,7 +54,7 @@ def test_filled_in_bars_follow_the_tracks():
     assert ids[-17:] == [int(i) for i in tail.split()]
 
 
-def test_a_prompt_ends_in_one_fill_in_start():
+def test_k3_a_prompt_ends_in_one_fill_in_start():
     yellow = make_tokenizer("yellow")
     whole = yellow.encode(score_a(), Options(multi_fill=[(0, 0), (1, 1)]))
     prompt = yellow.encode(score_a(), Options(multi_fill=[(0, 0), (1, 1)], fill_sections=False))
@@ -69,7 +69,7 @@ def test_a_prompt_ends_in_one_fill_in_start():
         pytest.param(1, "BarEnd", id="after one bar"),
     ],
 )
-def test_an_open_track_ends_the_prompt(bars, last):
+def test_k2_an_open_track_ends_the_prompt(bars, last):
     yellow = make_tokenizer("yellow")
     text = words(yellow, yellow.encode(score_a(), Options(partial_track=1, partial_bars=bars)))
     opened = text.split("TrackEnd ")[1].split()
@@ -85,7 +85,7 @@ def test_velocity_can_be_left_out():
 
 
 @pytest.mark.parametrize("how", ["flag", "option"])
-def test_hidden_bars(how):
+def test_k6_hidden_bars_keep_their_shell(how):
     ghost = make_tokenizer("ghost")
     hidden = [(0, 1), (1, 3)]
     score = score_a(bars={cell: {"future": True} for cell in hidden} if how == "flag" else {})
@@ -134,7 +134,7 @@ def test_deltas_on_the_grid_have_a_sign_and_a_largest_size():
     assert "Delta:5 NoteOnset:62" in text
 
 
-def test_onsets_are_cut_not_rounded():
+def test_q2_onsets_are_cut_not_rounded():
     notes = np.array([[39, 39, 60, 90, 0], [479, 1919, 60, 90, 0], [1919, 80, 60, 90, 0]], np.int32)
     table = _core.ScoreTable(notes, [[0, 4, 4, 0]], [[0, 0, 0]], 480)
     assert _core.grid_table(table, 12).notes[:, :2].tolist() == [[0, 1], [11, 47], [47, 2]]
@@ -143,7 +143,7 @@ def test_onsets_are_cut_not_rounded():
     assert table.notes.tolist() == notes.tolist()
 
 
-def test_simultaneous_notes_are_sorted_by_pitch_and_stay_in_order():
+def test_m23_simultaneous_notes_are_sorted_by_pitch_and_stay_in_order():
     yellow = make_tokenizer("yellow")
     notes = [Note(60 + i % 3, 100, 0, 1 + i) for i in range(30)]
     score = Score([Track([Bar(notes), *(Bar([]) for _ in range(3))], 0)], resolution=12)
@@ -152,7 +152,7 @@ def test_simultaneous_notes_are_sorted_by_pitch_and_stay_in_order():
     assert lengths == [*range(0, 30, 3), *range(1, 30, 3), *range(2, 30, 3)]
 
 
-def test_silent_notes_are_not_written():
+def test_m21_silent_notes_are_not_written():
     yellow = make_tokenizer("yellow")
     score = Score(
         [Track([Bar([Note(60, 0, 0, 120), Note(64, 90, 480, 120)]), *(Bar([]) for _ in range(3))], 0)]
@@ -171,7 +171,7 @@ def test_values_beyond_their_domain_are_counted():
     assert "TimeAbsolutePos:191" in words(yellow, tokens)
 
 
-def test_a_narrow_pitch_range_counts_from_its_lowest_pitch():
+def test_m17_a_narrow_pitch_range_counts_from_its_lowest_pitch():
     config = EncoderConfig.from_dict({"resolution": 12, "pitch_range": [21, 108], "time_signatures": ["4/4"]})
     narrow = Tokenizer(config)
     score = Score([Track([Bar([Note(21, 90, 0, 120), Note(108, 90, 480, 120)])], 0)])
@@ -180,21 +180,24 @@ def test_a_narrow_pitch_range_counts_from_its_lowest_pitch():
     assert [n.pitch for n in narrow.decode(ids).tracks[0].bars[0].notes] == [21, 108]
 
 
+# M18: a section without its placeholder; M19: a window the model does not know.
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         pytest.param(
-            {"multi_fill": [(0, 2)], "partial_track": 0, "partial_bars": 2}, "bar 2 of track 0", id="cut off"
+            {"multi_fill": [(0, 2)], "partial_track": 0, "partial_bars": 2},
+            "bar 2 of track 0",
+            id="m18 cut off",
         ),
         pytest.param(
             {"multi_fill": [(0, 1)], "hidden_bars": [(0, 1)], "remove_future_bars": True},
             "bar 1 of track 0",
-            id="removed",
+            id="m18 removed",
         ),
-        pytest.param({"window_bars": 5}, "5 bars at a time", id="window of five bars"),
+        pytest.param({"window_bars": 5}, "5 bars at a time", id="m19 window of five bars"),
     ],
 )
-def test_options_that_contradict_each_other_are_refused(options, message):
+def test_m18_options_that_contradict_each_other_are_refused(options, message):
     with pytest.raises(VocabularyError, match=message):
         make_tokenizer("ghost").encode(score_a(), Options(**options))
 
@@ -205,7 +208,7 @@ def test_infill_needs_its_tokens():
         plain.encode(score_a(), Options(multi_fill=[(0, 0)]))
 
 
-def test_a_metre_the_model_lacks_is_named():
+def test_m19_a_metre_the_model_lacks_is_named():
     odd = Score([Track([Bar([], 19, 16) for _ in range(4)], 0)])
     with pytest.raises(VocabularyError, match="19/16"):
         make_tokenizer("ghost").encode(odd)
@@ -224,7 +227,7 @@ def test_attribute_columns_must_fit(pocket):
         _core.encode(pocket.vocab, table, np.zeros((2, 3), np.int16), None, Options(window_bars=4))
 
 
-def test_attributes_are_written_in_their_fixed_order(pocket):
+def test_q1_attributes_are_written_in_their_fixed_order(pocket):
     table = pocket.grid(score_a().table)
     track = np.full((2, len(pocket.vocab.track_slots)), 3, np.int16)
     bars = np.full((8, len(pocket.vocab.bar_slots)), 200, np.int16)
@@ -253,8 +256,9 @@ def test_explain_says_where_and_what():
     rows = yellow.explain(yellow.encode(score_a(), Options(multi_fill=[(1, 1)])))
     bass = next(row for row in rows if row.type == "NoteOnset")
     assert (bass.track, bass.bar, bass.text) == (0, 0, "E2")
-    assert {"6/8", "4 bars", "velocity 101", "this bar is filled in below"} <= {row.text for row in rows}
-    assert (rows[-1].track, rows[-1].text) == (-1, "the filled-in bar ends")
+    words_used = {"6/8", "4 bars", "velocity 101 (ff)", "this bar is filled in below", "Closed Hi-Hat"}
+    assert words_used <= {row.text for row in rows}
+    assert (rows[-1].track, rows[-1].bar, rows[-1].text) == (1, 1, "the filled-in bar ends")
     assert str(rows[0]).split()[:3] == ["0", "1", "PieceStart:1"]
 
 

@@ -249,7 +249,75 @@ def test_pitches_are_explained_from_the_lowest_one() -> None:
     assert [row.text for row in rows if row.type == "NoteOnset"] == ["C4"] * 4
 
 
-def test_tokens_without_a_meaning_are_explained_as_nothing() -> None:
+def test_tokens_the_configuration_does_not_name_are_explained_by_number() -> None:
     domains = [{"type": "Genre", "domain_size": 3}, {"type": "TimeSig", "domain_size": 2}]
     tokenizer = Tokenizer(config(token_domains=domains, time_signatures=[]))
-    assert [row.text for row in tokenizer.explain([1, 4])] == ["", ""]
+    assert [row.text for row in tokenizer.explain([1, 4])] == ["genre 1", "time signature 1"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        pytest.param([0, 999], "no token 999, as at position 1; this vocabulary has 0..646", id="too large"),
+        pytest.param([0, 1, -1], "no token -1, as at position 2", id="negative"),
+        pytest.param([0.0], "whole numbers, not values of the type float64", id="floats"),
+        pytest.param(
+            np.array([0, np.nan]), "whole numbers, not values of the type float64", id="not a number"
+        ),
+        pytest.param(["0"], "whole numbers", id="texts"),
+        pytest.param([10**30], "whole numbers|holds 1", id="huge"),
+        pytest.param([[0], [1, 2]], "tokens must", id="ragged"),
+        pytest.param([[0, 1]], "flat list of token ids", id="two dimensions"),
+        pytest.param(3, "flat list of token ids", id="one number"),
+        pytest.param(None, "tokens must|flat list", id="nothing"),
+    ],
+)
+def test_lists_that_are_no_tokens_are_named_by_place(ids: Any, message: str) -> None:
+    tokenizer = make_tokenizer("yellow")
+    for read in (tokenizer.decode, tokenizer.explain):
+        with pytest.raises(VocabularyError, match=message):
+            read(ids)
+
+
+def test_no_tokens_are_an_empty_score() -> None:
+    tokenizer = make_tokenizer("yellow")
+    assert tokenizer.explain([]) == []
+    assert tokenizer.decode([]).tracks == [] == tokenizer.decode(np.array([])).tracks
+
+
+def test_a_track_without_bars_decodes() -> None:
+    tokenizer = make_tokenizer("yellow")
+    kinds = _core.TokenType
+    track, end, bar = (tokenizer.vocab.encode(kind, 0) for kind in (kinds.Track, kinds.TrackEnd, kinds.Bar))
+    score = tokenizer.decode([track, end, track, bar, end])
+    assert [len(found.bars) for found in score.tracks] == [0, 1]
+
+
+def test_long_lists_of_tokens_take_little_time_and_memory() -> None:
+    tokenizer = make_tokenizer("ghost")
+    kinds = _core.TokenType
+    one = {
+        kind.name: tokenizer.vocab.encode(kind, 0)
+        for kind in (kinds.Track, kinds.Bar, kinds.FillInPlaceholder)
+    }
+    start = tokenizer.vocab.encode(kinds.FillInStart, 0)
+    note = tokenizer.vocab.encode(kinds.NoteOnset, 36)
+    n = 30_000
+    # Blocks that begin inside each other: each used to hold all that follow.
+    ids = [one["Track"] + 1, *[one["Bar"], one["FillInPlaceholder"]] * n, *[start, note] * n]
+    begin = time.perf_counter()
+    table, _tracks, _bars = _core.decode(tokenizer.vocab, ids)
+    assert len(table.notes) == len(table.bars) == n
+    assert len(tokenizer.explain(ids)) == len(ids)
+    assert time.perf_counter() - begin < 10  # about half a second on a quiet machine
+
+
+@pytest.mark.parametrize("score", [None, [1, 2], "piece.mid", 3])
+def test_what_is_no_score_is_refused(score: Any) -> None:
+    with pytest.raises(ScoreError, match="expected a Score or a score table"):
+        make_tokenizer("yellow").encode(score)
+
+
+def test_options_of_another_kind_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"EncodeOptions, not dict; write EncodeOptions\(window_bars=4"):
+        make_tokenizer("yellow").encode(Score([]), {"window_bars": 4})  # type: ignore[arg-type]

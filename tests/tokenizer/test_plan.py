@@ -161,3 +161,67 @@ def test_steps_say_what_they_are():
     (step,) = _core.plan(4, [(2, [1, 3], False)], 4)
     assert repr(step) == "Step([0, 4) infill track 2: 1 3)"
     assert step == _core.plan(4, [(2, [3, 1], False)], 4)[0]
+
+
+# --- bars of different kinds, tracks in turns -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bars", "kinds", "options", "expected"),
+    [
+        pytest.param(
+            range(4), [2, 5, 5, 8], {}, "[0,8) 0; [0,8) 1-2; [0,8) 3", id="the getting-started page"
+        ),
+        pytest.param(range(4), [2, 5, 5, 2], {}, "[0,8) 0,3; [0,8) 1-2", id="equal ones in one step"),
+        pytest.param([1, 9], [0, 0], {}, "[0,8) 1; [5,13) 9", id="only as far as a step reaches"),
+        pytest.param(
+            [0, 1, 2], [1, 0, 1], {"bars_per_step": 2}, "[0,8) 0; [0,8) 1; [0,8) 2", id="narrow steps"
+        ),
+    ],
+)
+def test_bars_of_different_kinds_come_into_different_steps(bars, kinds, options, expected):
+    assert plan_text(16, [(0, bars, False)], 8, kinds={0: kinds}, **options) == expected
+
+
+def test_kinds_are_told_apart_track_by_track():
+    targets = [(0, range(4), False), (1, [0, 3], False)]
+    expected = "[0,8) t0 0,2 + t1 0,3; [0,8) t0 1; [0,8) t0 3"
+    assert plan_text(8, targets, 8, kinds={0: [2, 5, 2, 8]}) == expected
+
+
+def test_runs_of_equal_kind_are_continued_one_after_another():
+    kinds = {0: [0] * 6 + [1] * 10}
+    assert plan_text(16, [(0, range(16), True)], 8, kinds=kinds) == "[0,8) 0-5; [2,10) 6-9; [8,16) 10-15"
+
+
+def test_kinds_go_with_their_bars_in_whatever_order_they_are_named():
+    steps = _core.plan(8, [(0, [3, 0, 1], False)], 8, kinds={0: [7, 2, 7]})
+    assert [step.targets for step in steps] == [[(0, [0])], [(0, [1, 3])]]
+
+
+def test_u16_autoregressive_tracks_take_turns_over_each_window():
+    targets = [(0, range(10), True), (3, range(10), True)]
+    assert plan_text(10, targets, 4, tracks_per_step=2) == (
+        "[0,4) t0 0-3; [0,4) t3 0-3; [2,6) t0 4-5; [2,6) t3 4-5;"
+        " [4,8) t0 6-7; [4,8) t3 6-7; [6,10) t0 8-9; [6,10) t3 8-9"
+    )
+    steps = _core.plan(10, targets, 4, tracks_per_step=2)
+    assert [step.beside for step in steps] == [[], [0]] * 4
+
+
+def test_u16_three_tracks_and_groups_of_two():
+    targets = [(t, range(4), True) for t in range(3)]
+    steps = _core.plan(4, targets, 4, tracks_per_step=3)
+    assert [(step.targets[0][0], step.beside) for step in steps] == [(0, []), (1, [0]), (2, [0, 1])]
+    steps = _core.plan(4, targets, 4, tracks_per_step=2)
+    assert [(step.targets[0][0], step.beside) for step in steps] == [(0, []), (1, [0]), (2, [])]
+
+
+def test_u16_a_track_that_sets_in_later_waits_for_the_others():
+    steps = plan_text(16, [(0, range(16), True), (1, range(8, 16), True)], 8, tracks_per_step=2)
+    assert steps == "[0,8) t0 0-7; [4,12) t0 8-11; [4,12) t1 8-11; [8,16) t0 12-15; [8,16) t1 12-15"
+
+
+def test_there_is_one_kind_for_each_bar():
+    with pytest.raises(ScoreError, match="track 0 has 2 bars and 1 kinds"):
+        _core.plan(8, [(0, [0, 1], False)], 4, kinds={0: [1]})

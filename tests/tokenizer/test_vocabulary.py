@@ -23,7 +23,7 @@ def small(**fields):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_published_vocabularies(name):
+def test_k5_published_vocabularies(name):
     expected = reference("vocabularies.json")[name]
     vocab = make_tokenizer(name).vocab
     assert vocab.size == len(vocab) == expected["vocab_size"]
@@ -41,7 +41,7 @@ def test_published_vocabularies(name):
 
 
 @pytest.mark.parametrize("name", ["yellow", "ghost", "expressive_no_switch"])
-def test_the_derived_form_gives_the_same_ids(name):
+def test_k5_the_derived_form_gives_the_same_ids(name):
     data = reference(f"configs/{name}.json")
     del data["token_domains"]
     assert Tokenizer(EncoderConfig.from_dict(data)).vocab.domains == make_tokenizer(name).vocab.domains
@@ -76,7 +76,7 @@ def test_training_and_tokenizer_have_one_vocabulary(pocket):
     assert trained.vocab.track_slots == list(training_vocabulary.TRACK_ATTRIBUTES)
 
 
-def test_attributes_that_are_listed_keep_their_place_and_size():
+def test_k5_attributes_that_are_listed_keep_their_place_and_size():
     config = EncoderConfig.from_dict(reference("configs/yellow.json"))
     vocab = _core.Vocabulary(config, [("TOKEN_MAX_POLYPHONY", 99), ("KeySignature", 25)])
     assert vocab.domain_size(T.MaxPolyphony) == 10
@@ -84,7 +84,7 @@ def test_attributes_that_are_listed_keep_their_place_and_size():
     assert config.token_domains[-1] != {"type": "KeySignature", "domain_size": 25}
 
 
-def test_the_tokenizer_leaves_the_configuration_alone():
+def test_m13_the_tokenizer_leaves_the_configuration_alone():
     config = EncoderConfig.from_dict({**SMALL, "attribute_controls": [{"name": "key_signature"}]})
     tokenizer = Tokenizer(config, AttributeAnalyzer.from_config(config))
     assert tokenizer.vocab.has(T.KeySignature)
@@ -93,7 +93,7 @@ def test_the_tokenizer_leaves_the_configuration_alone():
     assert config.resolution == 12
 
 
-def test_slots_that_are_off_can_be_switched_on():
+def test_k11_slots_that_are_off_can_be_switched_on():
     assert "BarLevelPitchClassSet" not in make_tokenizer("prism").vocab.bar_slots
     vocab = make_tokenizer("prism", (("bar", "PitchClassSet"),)).vocab
     assert vocab.bar_slots[0] == "BarLevelPitchClassSet"
@@ -148,7 +148,7 @@ def test_arrays_cannot_be_written(pocket):
 
 
 @pytest.mark.parametrize(("levels", "name"), [("32", "ghost"), ("128", "expressive")])
-def test_velocity_bins(levels, name):
+def test_q6_velocity_bins(levels, name):
     table = reference("velocity_tables.json")[levels]
     vocab = make_tokenizer(name).vocab
     assert [vocab.velocity_level(v) for v in range(128)] == table["velocity_to_level"]

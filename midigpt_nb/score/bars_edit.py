@@ -1,0 +1,264 @@
+"""Edits of bars and tracks: the score and the file it came from are rearranged together."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from midigpt_nb import _core
+from midigpt_nb.errors import ScoreError
+from midigpt_nb.score.source import (
+    SourceFile,
+    matched_sources,
+    with_note_sources,
+    with_read_durations,
+    with_sources,
+)
+from midigpt_nb.score.timeline import (
+    Arrangement,
+    FileBars,
+    PlannedBar,
+    file_arrangement,
+    metres_of,
+    planned_table,
+    rebarred_arrangement,
+    rebarred_table,
+)
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from midigpt_nb.score.model import Score
+
+__all__ = [
+    "arranged",
+    "kept_plan",
+    "origin_tracks",
+    "own_file",
+    "plan_of",
+    "rebarred",
+    "with_order_of_tracks",
+    "with_tempo",
+    "with_track_rows",
+]
+
+
+def plan_of(score: Score, bars: Sequence[int]) -> list[PlannedBar]:
+    """A plan of old bars."""
+    metres = metres_of(score.table)
+    return [PlannedBar(bar, metres[bar]) for bar in bars]
+
+
+def kept_plan(score: Score) -> list[PlannedBar]:
+    """The plan that changes nothing."""
+    return plan_of(score, range(score.n_bars))
+
+
+def arranged(score: Score, plan: Sequence[PlannedBar]) -> Score:
+    """The score with the bars of the plan."""
+    table = score.table
+    source, table = _fitting_source(score, table)
+    new_table = planned_table(table, plan)
+    if source is not None:
+        new_source, event_of = source.arranged(plan)
+        new_table = _of(new_table, new_source, event_of)
+        new_table = with_read_durations(table, new_table, event_of, (source, new_source))
+        source = new_source
+    return score._like(new_table, source)
+
+
+def _fitting_source(score: Score, table: _core.ScoreTable) -> tuple[SourceFile | None, _core.ScoreTable]:
+    """The score's source with the bars of its table, and the table pointing into it."""
+    if score._source is None:
+        return None, table
+    source, event_of = score._source.holding(table)
+    if source is None:
+        warnings.warn(
+            "the tracks disagree about the metres of their bars, so the controllers, tempo changes and "
+            "text of the file this score came from are not kept",
+            stacklevel=4,
+        )
+        return None, table
+    table = with_sources(table, event_of)
+    if table.tempo != source.origin.tempo:  # a changed first tempo goes into the file, where it has its place
+        changes = source.file.tempo_map or [(0, table.tempo)]
+        plan = [PlannedBar(bar, metre) for bar, metre in enumerate(metres_of(table))]
+        made = file_arrangement(source.file, plan)
+        source, event_of = source.assembled(made, (), [(changes[0][0], table.tempo), *changes[1:]])
+        table = with_sources(table, event_of)
+    return source, table
+
+
+def _of(table: _core.ScoreTable, source: SourceFile, event_of: npt.NDArray[np.int32]) -> _core.ScoreTable:
+    """The table with the first tempo and the events of a new file."""
+    return _retimed(with_sources(table, event_of), source.origin.tempo)
+
+
+def rebarred(score: Score, first: int, last: int, metre: tuple[int, int]) -> Score:
+    """Bars [first, last) under another metre; the music keeps its time."""
+    table = score.table
+    bars_of_tracks = {
+        table.bars[slice(*table.bar_rows(track)), 1:3].tobytes() for track in range(table.n_tracks)
+    }
+    if len(bars_of_tracks) > 1:
+        raise ScoreError("the tracks have different bars; give all of them bars of the same metres first")
+    source, table = _fitting_source(score, table)
+    new_table = rebarred_table(table, first, last, metre)
+    if source is not None:
+        source, event_of = source.assembled(rebarred_arrangement(source.file, table, first, last, metre))
+        new_table = _of(new_table, source, event_of)
+    return score._like(new_table, source)
+
+
+def own_file(score: Score) -> SourceFile:
+    """The source of the score, or for one made by hand that of the file it would be written to."""
+    if score._source is not None:
+        return score._source
+    return SourceFile(*_core.read_midi(_core.write_midi(score.table, score._track_labels())))
+
+
+def with_tempo(score: Score, tempo: int, first: int, last: int | None) -> Score:
+    """Bars [first, last) at one tempo; None for the last: to the end of the piece.
+
+    The tempo from before comes back behind them.
+    """
+    table = score.table
+    if first == 0 and last is None and score._source is None:
+        return score._like(_retimed(table, tempo), None)
+    score = score if score._source is not None else score._like(table, own_file(score))
+    source, table = _fitting_source(score, table)
+    if source is None:
+        raise ScoreError("the tracks disagree about the metres of their bars; a tempo has no place there")
+    old = FileBars(source.file)
+    plan = [PlannedBar(bar, metre) for bar, metre in enumerate(metres_of(table))]
+    made = file_arrangement(source.file, plan)
+    begin = made.bars[first][0]
+    end = made.bars[last][0] if last is not None and last < len(made.bars) else None
+    changes = [(0, 500000), *((tick, value) for tick, value in source.file.tempo_map if value > 0)]
+    tempi = [(tick, value) for tick, value in changes[1:] if tick < begin]
+    tempi.append((begin, tempo))
+    if end is not None:
+        after = [value for tick, value in changes if tick <= end][-1]
+        tempi += [(end, after), *((tick, value) for tick, value in changes[1:] if tick > end)]
+    whole = Arrangement([(0, 0, 2**62, 0, False)], made.bars or [(0, old.ticks((4, 4)), 4, 4)], made.length)
+    new_source, event_of = source.assembled(whole, (), tempi)
+    return score._like(_retimed(with_sources(table, event_of), new_source.origin.tempo), new_source)
+
+
+def _retimed(table: _core.ScoreTable, tempo: int) -> _core.ScoreTable:
+    return _core.ScoreTable(table.notes, table.bars, table.tracks, table.resolution, tempo, table.note_source)
+
+
+# ---- tracks ----------------------------------------------------------------------------------------
+
+
+def origin_tracks(origin: _core.ScoreTable, table: _core.ScoreTable) -> list[int | None]:
+    """Per track the one it was read as; None for a new one.
+
+    That of most of its notes, else that of its place (see note_matching.h).
+    """
+    track_of_event = dict(zip(origin.note_source.tolist(), _track_of_notes(origin).tolist(), strict=True))
+    found: list[int | None] = [None] * table.n_tracks
+    tracks = _track_of_notes(table)
+    for track in range(table.n_tracks):
+        votes: dict[int, int] = {}
+        for source in table.note_source[tracks == track].tolist():
+            old = track_of_event.get(source) if source >= 0 else None
+            if old is not None and old not in found:
+                votes[old] = votes.get(old, 0) + 1
+        if votes:
+            found[track] = max(votes, key=lambda old: (votes[old], -old))
+    for track in range(min(table.n_tracks, origin.n_tracks)):
+        same_kind = table.tracks[track, 2] == origin.tracks[track, 2]
+        if found[track] is None and track not in found and same_kind:
+            found[track] = track
+    return found
+
+
+def _track_of_notes(table: _core.ScoreTable) -> np.ndarray:
+    rows = np.searchsorted(table.bars[:, 0], np.arange(table.n_notes), side="right") - 1
+    return np.searchsorted(table.tracks[:, 0], rows, side="right") - 1
+
+
+def with_order_of_tracks(score: Score, order: Sequence[int]) -> Score:
+    """The score with these tracks in this order; a track may come twice.
+
+    What belongs to the others goes with them.
+    """
+    table = score.table
+    new_table = table.window(list(order), 0, score.n_bars)
+    source = score._source
+    gone = [track for track in range(table.n_tracks) if track not in order]
+    if source is not None and gone:
+        fitting, table = _fitting_source(score, table)
+        source = fitting
+        if source is not None:
+            origins = origin_tracks(source.origin, table)
+            dropped = [old for old in (origins[track] for track in gone) if old is not None]
+            new_table = table.window(list(order), 0, score.n_bars)
+            source, event_of = source.arranged(kept_plan(score), dropped)
+            new_table = _of(new_table, source, event_of)
+    names, attributes = score._track_labels(), score._track_attributes()
+    new = score._like(
+        new_table, source, names=[names[i] for i in order], attributes=[dict(attributes[i]) for i in order]
+    )
+    return new if list(order) == sorted(set(order)) else _with_chunks_in_order(new)
+
+
+def _with_chunks_in_order(score: Score) -> Score:
+    """The score with the chunks of its file in the order of its tracks, so that they are read in that order.
+
+    Tracks that share a chunk stay as they are; chunks without tracks keep their places.
+    """
+    source = score._source
+    if source is None:
+        return score
+    if None not in origin_tracks(source.origin, score.table):
+        return _with_chunk_order(
+            score, source, [old or 0 for old in origin_tracks(source.origin, score.table)]
+        )
+    data = score.to_midi()
+    assert data is not None
+    written = SourceFile(*_core.read_midi(data), source.n_dropped)
+    place_of = _places_as_written(source.origin, score.table)
+    if sorted(place_of) != list(range(written.origin.n_tracks)) or not written.file.can_hold(score.table):
+        return score
+    sources = matched_sources(written.origin.resampled(score.resolution), score.table, place_of)
+    table = with_note_sources(score.table, sources)
+    return _with_chunk_order(score._like(table, written), written, place_of)
+
+
+def _with_chunk_order(score: Score, source: SourceFile, place_of: Sequence[int]) -> Score:
+    """`place_of` is the track of the file that each track of the table is."""
+    seats = source.file.track_sources
+    chunks = [seats[place][0] for place in place_of]
+    wanted = list(dict.fromkeys(chunks))
+    order = list(range(source.file.n_chunks))
+    for place, chunk in zip(sorted(wanted), wanted, strict=True):
+        order[chunk] = place
+    if order == sorted(order) or not source.file.can_hold(score.table):
+        return score
+    plan = file_arrangement(source.file, kept_plan(score))
+    ordered, event_of = source.assembled(plan, chunk_order=order)
+    return score._like(with_sources(score.table, event_of), ordered)
+
+
+def _places_as_written(origin: _core.ScoreTable, table: _core.ScoreTable) -> list[int]:
+    """Which track of the written file each track of the table is: new ones come last."""
+    origins = origin_tracks(origin, table)
+    known = sorted(old for old in origins if old is not None)
+    n, places = len(known), []
+    for old in origins:
+        places.append(known.index(old) if old is not None else n)
+        n += old is None
+    return places
+
+
+def with_track_rows(score: Score, rows: np.ndarray) -> Score:
+    """The score with other instruments: (t, 3) rows of `tracks`."""
+    table = score.table
+    new = _core.ScoreTable(table.notes, table.bars, rows, table.resolution, table.tempo, table.note_source)
+    return score._like(new, score._source)
