@@ -8,9 +8,9 @@ Score(4 tracks, 16 bars, ...)
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from midigpt_nb.lazy import lazy_names
 from midigpt_nb.score.model import Bar, Note, Score, Track
 
 if TYPE_CHECKING:
@@ -23,18 +23,12 @@ __version__ = "0.1.0"
 __all__ = ["Bar", "InfillEditor", "Note", "PianoRoll", "Score", "Track", "__version__", "show"]
 
 # Heavy names are imported on first use: `import midigpt_nb` loads neither torch, matplotlib nor anywidget.
-_LAZY = {
-    "InfillEditor": "midigpt_nb.widgets.infill_editor",
-    "PianoRoll": "midigpt_nb.widgets.piano_roll",
-    "show": "midigpt_nb.widgets.show",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
-    raise AttributeError(f"module 'midigpt_nb' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    __all__,
+    {
+        "InfillEditor": "midigpt_nb.widgets.infill_editor",
+        "PianoRoll": "midigpt_nb.widgets.piano_roll",
+        "show": "midigpt_nb.widgets.show",
+    },
+)

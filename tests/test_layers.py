@@ -14,10 +14,11 @@ import midigpt_nb
 
 PACKAGE = Path(midigpt_nb.__file__).parent
 
-BASE = {"errors", "_core"}
+BASE = {"errors", "_core", "lazy"}
 MUSIC = BASE | {"score"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "lazy": set(),
     "score": BASE,
     "attributes": MUSIC,
     "tokenizer": MUSIC | {"attributes"},
@@ -36,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 HEAVY = {
     "torch": ("inference/backends/", "inference/checkpoint", "inference/filters", "inference/masking",
               "inference/sampler", "inference/torch_import", "training/", "evaluation/"),
-    "safetensors": ("inference/checkpoint", "training/"),
+    "safetensors": (),
     "huggingface_hub": (),
     "matplotlib": ("plots/",),
     "anywidget": ("widgets/",),

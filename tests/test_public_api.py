@@ -6,6 +6,8 @@ import importlib
 import inspect
 import pkgutil
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -15,16 +17,18 @@ PROMISED: dict[str, list[str]] = {
     "midigpt_nb": ["Score", "Track", "Bar", "Note", "show", "PianoRoll", "InfillEditor", "__version__"],
     "midigpt_nb.inference": [
         "InferenceEngine", "GenerationRequest", "TrackPrompt", "InferenceConfig", "SamplingSession",
-        "validate_request", "GenerationCancelled", "RequestValidationError",
+        "validate_request", "GenerationCancelled", "RequestValidationError", "read_checkpoint",
+        "save_checkpoint",
     ],
-    "midigpt_nb.attributes": ["AttributeAnalyzer"],
+    "midigpt_nb.attributes": ["attribute", "Bins", "AttributeAnalyzer", "available"],
     "midigpt_nb.tokenizer": ["Tokenizer", "EncoderConfig"],
-    "midigpt_nb.plots": ["plot_roll", "plot_diff", "plot_attributes"],
+    "midigpt_nb.plots": ["plot_roll", "plot_diff", "plot_attributes", "plot_tokens"],
     "midigpt_nb.audio": ["render", "write_wav"],
     "midigpt_nb.errors": [
         "MidiGPTError", "ScoreError", "CheckpointError", "EncoderConfigError", "VocabularyError",
         "RequestValidationError", "GenerationError", "GrammarDeadlock", "ContextOverflow",
-        "NoAcceptableCandidate", "GenerationCancelled",
+        "NoAcceptableCandidate", "GenerationCancelled", "CheckpointNotFound", "HubError", "HubAccessError",
+        "MissingExtraError", "Problem",
     ],
     "midigpt_nb._core": ["TokenType", "EncoderConfig", "EncodeOptions", "Vocabulary", "ScoreTable"],
 }  # fmt: skip
@@ -37,12 +41,20 @@ PROMISED_MEMBERS: dict[str, list[str]] = {
     ],
     "midigpt_nb.inference:InferenceEngine": [
         "from_pretrained", "from_checkpoint", "session", "attributes", "tokenizer", "limits", "warmup",
+        "source", "_analyzer", "_tokenizer", "_model",
     ],
-    "midigpt_nb.inference:SamplingSession": ["run", "stream", "plan_summary"],
+    "midigpt_nb.inference:SamplingSession": [
+        "run", "run_variations", "stream", "plan_summary", "resolved_seed", "gen_count", "truncated",
+        "cancel_event", "generated_bars", "dropped_context", "attempt", "score_from_tokens", "window_tokens",
+        "peak_window_tokens", "note_sink", "progress_sink", "prompt_state_sink", "token_logger",
+        "__enter__", "__exit__",
+    ],
     "midigpt_nb.inference:GenerationRequest": ["from_dict", "from_selection"],
     "midigpt_nb.attributes:AttributeAnalyzer": [
         "attribute_sizes", "attribute_levels", "attribute_track_types", "attribute_value_labels",
+        "report",
     ],
+    "midigpt_nb.tokenizer:EncoderConfig": ["from_json", "from_dict", "to_dict"],
 }  # fmt: skip
 
 
@@ -59,6 +71,38 @@ def test_promised_members_exist(place: str, members: list[str]) -> None:
     # What `__init__` sets is not found on the class, but in its text.
     known = set(dir(cls)) | set(re.findall(r"\bself\.(\w+)(?:: [^=\n]+)? = ", inspect.getsource(cls)))
     assert [member for member in members if member not in known] == []
+
+
+@pytest.mark.parametrize("module", ["midigpt_nb", "midigpt_nb.inference"])
+def test_names_are_imported_when_they_are_first_used(module: str) -> None:
+    """`import` and `dir` load no heavy library; each lazy name is the one that stands at its place."""
+    code = (
+        f"import importlib, sys\n"
+        f"m = importlib.import_module({module!r})\n"
+        "assert sorted(m.__all__) == dir(m), dir(m)\n"
+        "heavy = {'torch', 'anywidget', 'matplotlib', 'huggingface_hub', 'symusic'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+        "for name in m.__all__:\n"
+        "    thing = getattr(m, name)\n"
+        "    assert getattr(thing, '__name__', name) == name, name\n"
+        "print('huggingface_hub' in sys.modules, len(m.__all__))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[0] == "False"
+
+
+def test_the_constructors_of_the_reference() -> None:
+    """Order and names of the arguments its users pass by position."""
+    from midigpt_nb.inference import InferenceEngine
+
+    def names(function: object) -> list[str]:
+        return list(inspect.signature(function).parameters)  # type: ignore[arg-type]
+
+    assert names(InferenceEngine.from_checkpoint)[:3] == ["path", "analyzer", "device"]
+    assert names(InferenceEngine.from_pretrained)[:5] == ["name", "hf_repo", "analyzer", "device", "token"]
+    assert names(InferenceEngine)[:3] == ["backend", "tokenizer", "analyzer"]
+    assert names(InferenceEngine.session) == ["self", "score", "request"]
 
 
 def packages() -> list[str]:

@@ -8,14 +8,16 @@ a field.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from midigpt_nb.errors import Problem, RequestValidationError
 from midigpt_nb.inference.suggest import suggestion
 
-__all__ = ["AUTO", "GROUPS", "InferenceConfig", "Setting", "settings"]
+__all__ = ["AUTO", "GROUPS", "InferenceConfig", "Setting", "setting_allows", "settings"]
 
 AUTO = 0
 GROUPS = ("sampling", "limits", "attempts", "planning", "context")
@@ -83,18 +85,27 @@ class InferenceConfig:
 
     polyphony_hard_limit: int = _setting(0, "most notes that may start together; 0 = no limit", "limits", low=0, unit="notes")
     density_hard_limit: int = _setting(0, "most notes in a written bar; 0 = no limit", "limits", low=0, unit="notes")
+    sounding_limit: int = _setting(0, "most notes of a track that sound at the same time, ringing ones counted; 0 = no limit", "limits", low=0, unit="notes")
+    max_note_beats: float = _setting(0.0, "longest note that may be written; 0 = no limit (drums have no lengths)", "limits", low=0.0, unit="quarter notes")
+    note_end: str = _setting("free", "how far a written note may ring: on, to the end of its bar, or to the end of the piece", "limits",
+                             choices=("free", "bar", "piece"))
+    allow_empty: bool = _setting(False, "written bars may stay empty (a rest); otherwise each holds at least one note", "limits")
 
     max_attempts: int = _setting(3, "attempts per step before giving up", "attempts", low=1)
     temperature_escalation: float = _setting(1.0, "each further attempt multiplies the temperature by this", "attempts", low=1.0, high=3.0)
     silence_check: bool = _setting(True, "try again when a step wrote no note", "attempts")
     novelty_check: bool = _setting(True, "try again when a step wrote what was there before", "attempts")
     novelty_threshold: float = _setting(1.0, "how alike old and new bars may be; 1 = anything but identical", "attempts", low=0.0, high=1.0, open_low=True)
-    batch_attempts: bool = _setting(False, "kept for compatibility; attempts share one prompt pass anyway", "attempts")
+    batch_attempts: bool = _setting(False, "write several attempts side by side; the first acceptable one in order is kept, as without it", "attempts")
     num_candidates: int = _setting(1, "how many takes run_variations() makes", "attempts", low=1, high=16)
+    adherence: str = _setting("off", "how hard to try for the wishes: as it comes, the best of 8 takes, or missed bars again until all hold", "attempts",
+                              choices=("off", "best", "strict"))
+    max_tokens: int = _setting(0, "stop after this many tokens, keeping finished bars; 0 = no limit", "attempts", low=0, unit="tokens")
+    max_seconds: float = _setting(0.0, "stop after this time, keeping finished bars; 0 = no limit", "attempts", low=0.0, unit="seconds")
 
     model_dim: int = _setting(4, "width of the model's window", "planning", low=0, unit="bars", auto=True)
     bars_per_step: int = _setting(1, "bars written per step", "planning", low=0, unit="bars", auto=True)
-    tracks_per_step: int = _setting(1, "tracks written together in one infill step", "planning", low=0, unit="tracks", auto=True)
+    tracks_per_step: int = _setting(1, "tracks written together in one infill step; from 2 on, so many continued tracks take turns over each window", "planning", low=0, unit="tracks", auto=True)
     ar_overlap: float = _setting(0.5, "share of the window kept as history when continuing", "planning", low=0.0, high=1.0, open_high=True)
     min_overlap_bars: int = _setting(2, "least history when continuing", "planning", low=0, unit="bars")
     shuffle: bool = _setting(False, "write the infill steps in random order", "planning")
@@ -102,6 +113,8 @@ class InferenceConfig:
     plan_only: bool = _setting(False, "only plan: run() is refused, plan_summary() answers", "planning")
     mask_mode: str = _setting("auto", "how hidden bars are kept from the model", "planning",
                               choices=("auto", "token", "attention", "attention_approx", "attention_skip", "remove"))
+    track_order: str = _setting("score", "order of tracks in infill prompts; written_last lets the steps of a window share what the model has read (the key is then that of the bars no step writes)", "planning",
+                              choices=("score", "written_last"))
     later_targets: str = _setting("hide", "what the model sees of bars that a later step will rewrite", "planning", choices=("hide", "show"))
 
     context: str = _setting("auto", "which tracks may be left out when a step does not fit the model", "context", choices=("auto", "listed", "all"))
@@ -111,7 +124,8 @@ class InferenceConfig:
     # fmt: on
 
     def __post_init__(self) -> None:
-        for name, setting in settings().items():
+        for f in fields(self):
+            name, setting = f.name, f.metadata["setting"]
             value = getattr(self, name)
             if setting.auto and (value is None or (isinstance(value, str) and value == "auto")):
                 setattr(self, name, AUTO)
@@ -132,9 +146,55 @@ class InferenceConfig:
         ]
         if problems:
             raise RequestValidationError(problems)
-        return cls(**dict(data))
+        return cls(**deepcopy(dict(data)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as plain data, `"auto"` written out; `from_dict` makes equal settings of it.
+
+        >>> InferenceConfig.from_dict(InferenceConfig(top_k=5).to_dict()) == InferenceConfig(top_k=5)
+        True
+        """
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {
+            name: "auto"
+            if _SETTINGS[name].auto and value == AUTO
+            else list(value)
+            if isinstance(value, list)
+            else value
+            for name, value in values.items()
+        }
 
 
 def settings() -> dict[str, Setting]:
     """Every setting by name, in the order of the table."""
-    return {f.name: f.metadata["setting"] for f in fields(InferenceConfig)}
+    return dict(_SETTINGS)
+
+
+_SETTINGS: dict[str, Setting] = {f.name: f.metadata["setting"] for f in fields(InferenceConfig)}
+_DEFAULTS = InferenceConfig()
+
+
+def setting_allows(name: str, value: Any) -> tuple[bool, str]:
+    """Whether a setting may have a value (its type and its range), and what it may have, in words.
+
+    >>> setting_allows("top_k", 1.5)
+    (False, 'a whole number >= 0')
+    """
+    setting, default = _SETTINGS[name], getattr(_DEFAULTS, name)
+    if isinstance(default, bool):
+        return isinstance(value, bool), "True, False"
+    if isinstance(default, list):
+        return isinstance(value, list) and all(map(_is_whole, value)), "a list of track ids"
+    if isinstance(default, str):
+        return isinstance(value, str) and setting.accepts(value), setting.allowed
+    broken = isinstance(default, float)
+    number = _is_whole(value) or (broken and isinstance(value, float) and math.isfinite(value))
+    if number and name == "temperature_escalation" and setting.high is not None:
+        value = min(value, setting.high)  # too bold an escalation is toned down later, not refused
+    kind = "a number" if broken else "a whole number"
+    words = kind if setting.allowed == "any value" else f"{kind} {setting.allowed}"
+    return number and setting.accepts(value), words
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

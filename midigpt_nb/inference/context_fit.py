@@ -8,30 +8,25 @@ chosen here: the one that keeps least from the model, widest first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from midigpt_nb.inference.config import AUTO, InferenceConfig
 from midigpt_nb.inference.piece import Cell, Piece
-from midigpt_nb.inference.planning import make_plan
-from midigpt_nb.inference.prompt import StepPlan
+from midigpt_nb.inference.steps import StepPlan, Wishes, hidden_cells, make_plan
 
 if TYPE_CHECKING:
+    from midigpt_nb.attributes import AttributeAnalyzer
+    from midigpt_nb.inference.masking import MaskMode
     from midigpt_nb.inference.symbols import Symbols
 
-__all__ = ["Fit", "TokenCounts", "drop_order", "fit"]
+__all__ = ["Fit", "Situation", "TokenCounts", "drop_order", "fit"]
 
-_HEADER, _SHELL, _TRACK, _HIDDEN = (
-    6,
-    3,
-    3,
-    4,
-)  # tokens: piece header; Bar TimeSig BarEnd; Track Instrument TrackEnd; hidden bar
 _EMPTY_BAR = {True: 60, False: 40}  # guessed length of a bar to write, drums or not, when nothing is known
+_BLOCK = 4  # tokens of a written bar beside its notes, as the estimate counts them
 _OWN_BARS = 2  # bars of the written track a window should show, so that the model finds its register
 _PER_STEP = 0.2  # how much a further step counts against a plan, in such bars
 _PER_NOTE = {True: 2.5, False: 3.5}
@@ -54,72 +49,122 @@ _RELEVANCE = {
 
 @dataclass(frozen=True)
 class TokenCounts:
-    """Tokens of each bar's notes, and how many notes: [track][bar]. Plus the most attribute tokens a track
-    and a bar can carry.
+    """How many tokens everything takes: the notes of each bar ([track][bar]), and the parts around them.
+
+    `track_attributes` and `bar_attributes` are what a track and a bar that is shown carry, by kind of track
+    (index 1: drums).
     """
 
-    content: NDArray[np.int64]
-    notes: NDArray[np.int64]
+    content: list[list[int]]
+    notes: list[list[int]]
     drums: list[bool]
-    track_attributes: int
-    bar_attributes: int
+    header: int
+    track_shell: int  # Track, Instrument, TrackEnd
+    bar_shell: int  # Bar, TimeSig, BarEnd
+    hidden: int  # what a hidden bar adds to its shell
+    track_attributes: tuple[int, int]
+    bar_attributes: tuple[int, int]
+    wishes: Wishes
 
     @classmethod
-    def of(cls, piece: Piece, vocab: Any, symbols: Symbols, window_bars: int) -> TokenCounts:
-        """Encode the whole piece once and count."""
+    def of(
+        cls,
+        piece: Piece,
+        vocab: Any,
+        symbols: Symbols,
+        analyzer: AttributeAnalyzer,
+        mode: MaskMode,
+        wishes: Wishes,
+        window_bars: int,
+        **encode: Any,
+    ) -> TokenCounts:
+        """Encode the whole piece once, without attributes, and count. `encode`: more encode options."""
         from midigpt_nb import _core
 
         grid, n_tracks, n_bars = piece.grid, piece.grid.n_tracks, piece.n_padded
+        none = np.full((0, symbols.n_track_slots), -1, dtype=np.int16)
         no_tracks = np.full((n_tracks, symbols.n_track_slots), -1, dtype=np.int16)
         no_bars = np.full((len(grid.bars), symbols.n_bar_slots), -1, dtype=np.int16)
-        tokens = _core.encode(vocab, grid, no_tracks, no_bars, _core.EncodeOptions(window_bars=window_bars))[
-            0
-        ]
+        options = _core.EncodeOptions(window_bars=window_bars, **encode)
+        header = _core.encode(vocab, grid.window([], 0, 0), none, no_bars[:0], options)[0]
+        tokens = _core.encode(vocab, grid, no_tracks, no_bars, options)[0]
         kinds = np.asarray(symbols.types)[tokens]
         starts, ends = np.flatnonzero(kinds == symbols.Bar), np.flatnonzero(kinds == symbols.BarEnd)
-        content = (ends - starts - 2).reshape(n_tracks, n_bars)
-        counts = np.diff(np.append(grid.bars[:, 0], len(grid.notes))).reshape(n_tracks, n_bars)
-        drums = [bool(d) for d in grid.tracks[:, 2]]
-        return cls(content, counts, drums, symbols.n_track_slots, symbols.n_bar_slots)
+        frame = 2 + int(symbols.TimeSig >= 0)
+        around = len(tokens) - len(header) - int((ends - starts + 1).sum())
+        return cls(
+            content=(ends - starts + 1 - frame).reshape(n_tracks, n_bars).tolist(),
+            notes=np.diff(np.append(grid.bars[:, 0], len(grid.notes))).reshape(n_tracks, n_bars).tolist(),
+            drums=[bool(d) for d in grid.tracks[:, 2]],
+            header=len(header),
+            track_shell=around // n_tracks,
+            bar_shell=frame,
+            hidden=mode.marks,
+            track_attributes=_per_kind(analyzer, symbols.track_slots),
+            bar_attributes=_per_kind(analyzer, symbols.bar_slots),
+            wishes=wishes,
+        )
 
-    def track(self, track: int, step: StepPlan, hidden: set[Cell]) -> int:
-        """Tokens of one track in a step's prompt, at most."""
+    def track(self, track: int, step: StepPlan, hidden: Collection[Cell]) -> int:
+        """Tokens of one track in a step's prompt."""
         targets = set(step.targets.get(track, ()))
-        end = min(targets) if step.autoregressive and targets else step.end
-        shells = _SHELL + self.bar_attributes
-        total = _TRACK + self.track_attributes
+        drum, content = self.drums[track], self.content[track]
+        written = step.autoregressive and bool(targets)
+        end = min(targets) if written else step.end
+        total, attributes = self.track_shell - written, self.bar_attributes[drum]
+        speaks = False  # a track that shows nothing tells only what was requested
         for bar in range(step.start, end):
+            total += self.bar_shell
             if bar in targets:
-                total += shells + 1
+                total += 1 + len(self.wishes.bars.get((track, bar), ()))
             elif (track, bar) in hidden:
-                total += _HIDDEN
+                total += self.hidden
             else:
-                total += shells + int(self.content[track, bar])
-        return total
+                total += attributes + content[bar]
+                speaks = speaks or content[bar] > 0
+        if written and end == step.start:
+            return total  # the model writes the attributes itself
+        if speaks or written:
+            return total + self.track_attributes[drum]
+        return total + len(self.wishes.track_values(track, step))
 
-    def answer(self, step: StepPlan, hidden: set[Cell]) -> float:
+    def prompt(self, tracks: Iterable[int], step: StepPlan, hidden: Collection[Cell]) -> int:
+        """Tokens of a step's prompt with these tracks."""
+        return self.header + (not step.autoregressive) + sum(self.track(t, step, hidden) for t in tracks)
+
+    def answer(self, step: StepPlan, hidden: Collection[Cell]) -> float:
         """Estimated tokens of the bars to write."""
         total = 0.0
         for track, targets in step.targets.items():
             drum = self.drums[track]
-            near = [
-                b
-                for b in range(step.start, step.end)
-                if b not in targets and (track, b) not in hidden and self.content[track, b] > 0
-            ]
-            notes = int(self.notes[track, near].sum()) if near else 0
-            per_note = float(self.content[track, near].sum()) / notes if notes else _PER_NOTE[drum]
+            near = self._near(track, step, hidden)
+            lengths = [self.content[track][b] + self.bar_shell + self.bar_attributes[drum] for b in near]
+            notes = sum(self.notes[track][b] for b in near)
+            per_note = sum(n - _BLOCK for n in lengths) / notes if notes else _PER_NOTE[drum]
             for bar in targets:
-                k = int(self.notes[track, bar])
+                k = self.notes[track][bar]
                 if k:
-                    total += int(k * per_note) + 4
-                elif near:
-                    total += float(np.median(self.content[track, near])) + 4
+                    total += int(k * per_note) + _BLOCK
                 else:
-                    total += _EMPTY_BAR[drum]
+                    total += float(np.median(lengths)) if near else _EMPTY_BAR[drum]
             if step.autoregressive:
-                total += (_SHELL + self.bar_attributes) * len(targets)
+                total += self.bar_attributes[drum] * len(targets)
         return total
+
+    def _near(self, track: int, step: StepPlan, hidden: Collection[Cell]) -> list[int]:
+        """Bars of the track in the window that show how long its bars are."""
+        targets = set(step.targets.get(track, ()))
+        return [
+            b
+            for b in range(step.start, min(targets) if step.autoregressive else step.end)
+            if b not in targets and (track, b) not in hidden and self.content[track][b] > 0
+        ]
+
+
+def _per_kind(analyzer: AttributeAnalyzer, slots: Collection[str]) -> tuple[int, int]:
+    """How many of these attributes melodic tracks have, and how many drums."""
+    rows = [analyzer.get(name) for name in slots]
+    return tuple(sum(row is not None and row.applies_to(drum) for row in rows) for drum in (False, True))  # type: ignore[return-value]
 
 
 @dataclass
@@ -145,26 +190,21 @@ class Situation:
     order: Sequence[int]  # context tracks that may be left out, first to go first
     limit: int  # the model's context
     n_bars: int
+    wishes: Wishes = field(default_factory=Wishes)
 
-    def hidden(self, steps: Sequence[StepPlan]) -> list[set[Cell]]:
-        """Bars hidden in each step's window: masked ones, and those that later steps will write."""
-        later: set[Cell] = set()
-        sets = []
-        for step in reversed(steps):
-            sets.append(step.inside(self.tracks, self.masked, later))
-            if self.config.later_targets == "hide":
-                later.update(step.cells)
-        return sets[::-1]
+    def hidden(self, steps: Sequence[StepPlan]) -> Iterator[tuple[StepPlan, set[Cell]]]:
+        """Each step with the bars hidden in its window."""
+        hides_later = self.config.later_targets == "hide"
+        return hidden_cells(steps, self.tracks, self.masked, hides_later=hides_later)
 
     def dropped(self, steps: Sequence[StepPlan]) -> list[int] | None:
         """The tracks to leave out for every step to fit; None when leaving out all of them is not enough."""
         worst = 0
-        for step, hidden in zip(steps, self.hidden(steps), strict=True):
-            need = _HEADER + self.config.budget_margin * self.counts.answer(step, hidden)
-            sizes = {
-                t: self.counts.track(t, step, hidden) for t in self.tracks if shown(self, t, step, hidden)
-            }
-            need += sum(sizes.values())
+        for step, hidden in self.hidden(steps):
+            tracks = [t for t in self.tracks if shown(self, t, step, hidden)]
+            sizes = {t: self.counts.track(t, step, hidden) for t in tracks}
+            need: float = self.counts.prompt((), step, hidden) + sum(sizes.values())
+            need += self.config.budget_margin * self.counts.answer(step, hidden)
             gone = 0
             while need >= self.limit:
                 if gone == len(self.order):
@@ -181,7 +221,7 @@ class Situation:
         tracks left out (times 1.5), and a little for every further step.
         """
         missing = []
-        for step, hidden in zip(steps, self.hidden(steps), strict=True):
+        for step, hidden in self.hidden(steps):
             if step.autoregressive:
                 continue
             for track, targets in step.targets.items():
@@ -197,7 +237,7 @@ def shown(situation: Situation, track: int, step: StepPlan, hidden: set[Cell]) -
     if track in step.targets or situation.config.context == "all":
         return True
     return any(
-        situation.counts.notes[track, b] and (track, b) not in hidden for b in range(step.start, step.end)
+        situation.counts.notes[track][b] and (track, b) not in hidden for b in range(step.start, step.end)
     )
 
 
@@ -216,6 +256,7 @@ def fit(situation: Situation, windows: Sequence[int]) -> Fit:
                 window=window,
                 bars_per_step=bars,
                 tracks_per_step=tracks,
+                wishes=situation.wishes,
             )
             if best is not None and _PER_STEP * (len(steps) - 1) >= best[0]:
                 break
@@ -274,7 +315,7 @@ def drop_order(
 def _relevance(
     piece: Piece, counts: TokenCounts, roles: Mapping[int, str], targets: set[int], track: int
 ) -> float:
-    tokens = int(counts.content[track].sum())
+    tokens = sum(counts.content[track])
     if tokens == 0:
         return 0.0
     table = piece.grid.tracks

@@ -2,7 +2,8 @@
 
 Times of notes are ticks of the *input* score's resolution, onsets count from the bar's start; bars are
 absolute and tracks are the request's ids. `attempt` counts from 0 within a step. Notes of an attempt are
-provisional until `StepFinished`.
+provisional until `StepFinished`. `take` says whose event it is when several takes are written side by side
+(`stream_takes`); it is 0 for a single run.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ __all__ = [
     "Event",
     "Finished",
     "NotesArrived",
+    "Status",
     "StepFinished",
     "StepStarted",
     "TokenProgress",
@@ -34,6 +36,7 @@ class StepStarted:
     window: tuple[int, int]
     targets: dict[int, list[int]]
     context_tracks: list[int]
+    take: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class TokenProgress:
     step: int
     attempt: int
     tokens: int
+    take: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class NotesArrived:
     track: int
     bar: int
     notes: tuple[tuple[int, int, int, int], ...]
+    take: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class BarFinished:
     attempt: int
     track: int
     bar: int
+    take: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,7 @@ class AttemptRejected:
     attempt: int
     reasons: tuple[str, ...]
     cells: tuple[tuple[int, int], ...]
+    take: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,17 +90,26 @@ class StepFinished:
     step: int
     attempt: int
     score: Score
+    take: int = 0
+
+
+Status = Literal["done", "cancelled", "budget", "failed"]
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The last event. `score` holds all finished bars whatever the status; `error` says why it failed."""
+    """The last event (of each take). `score` holds all finished bars whatever the status.
 
-    status: Literal["done", "cancelled", "failed"]
+    `status`: "done"; "cancelled"; "budget" when `max_tokens` or `max_seconds` ended it; "failed". `error`
+    says why it ended early (None when done or cancelled).
+    """
+
+    status: Status
     score: Score
     error: Exception | None = None
     seconds: float = 0.0
     tokens: int = 0
+    take: int = 0
 
 
 Event = StepStarted | TokenProgress | NotesArrived | BarFinished | AttemptRejected | StepFinished | Finished

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["apply_filters", "draw", "filters_active", "softmax", "top_k", "top_p"]
+__all__ = ["apply_filters", "draw", "filters_active", "log_softmax", "softmax", "top_k", "top_p"]
 
 Row = NDArray[np.float64]
 
@@ -32,13 +32,27 @@ def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> Row:
     return x / x.sum()
 
 
+def log_softmax(logits: NDArray[np.floating]) -> Row:
+    """Natural logarithms of the probabilities at temperature 1. Uniform when the logits say nothing usable.
+
+    >>> log_softmax(np.array([0.0, 0.0])).round(3).tolist()
+    [-0.693, -0.693]
+    """
+    x = np.asarray(logits, dtype=np.float64)
+    peak = x.max()
+    if not math.isfinite(peak):
+        return np.full(len(x), -math.log(len(x)))
+    x = x - peak
+    return x - math.log(np.exp(x).sum())
+
+
 def _ranked(q: Row) -> NDArray[np.intp]:
-    return np.argsort(-q, kind="stable")
+    return (-q).argsort(kind="stable")
 
 
 def _prefix(q_ranked: Row, mass: float) -> int:
     """Length of the shortest prefix whose sum reaches `mass`; the crossing token belongs to it."""
-    return min(int(np.searchsorted(np.cumsum(q_ranked), mass, side="left")) + 1, len(q_ranked))
+    return min(int(q_ranked.cumsum().searchsorted(mass, side="left")) + 1, len(q_ranked))
 
 
 def top_k(q: Row, k: int) -> NDArray[np.bool_]:
@@ -114,6 +128,6 @@ def draw(q: Row, u: float) -> int:
     >>> draw(np.array([.5, .5]), .75)
     1
     """
-    edges = np.cumsum(q)
-    index = int(np.searchsorted(edges, u * edges[-1], side="right"))
+    edges = q.cumsum()
+    index = int(edges.searchsorted(u * edges[-1], side="right"))
     return index if index < len(q) and q[index] > 0 else int(np.flatnonzero(q)[-1])

@@ -30,6 +30,11 @@ class MaskMode:
     skips: bool = False
     needs_mask_bar: bool = False
 
+    @property
+    def marks(self) -> int:
+        """How many tokens stand in the shell of a hidden bar."""
+        return int(self.needs_mask_bar)
+
 
 _SPANS = {"use_span_masks": True}
 

@@ -138,7 +138,7 @@ class NotePlacer:
     left out. No note passes the end of the piece.
 
     `bar_lengths` are the real lengths of bars in the score's ticks where a file cuts some short; notes after
-    that are left out.
+    that are left out. Bars beyond the list have the length of their metre.
     """
 
     def __init__(
@@ -167,12 +167,11 @@ class NotePlacer:
         plan = self._tracks.get(track) or self._tracks.setdefault(
             track, _TrackPlan(self._table, track, self._open)
         )
-        # Rounded up: the model's grid is read by rounding down, so the note is seen where it was written.
-        onset = self._ticks(note.onset)
+        onset = self._onset(note)
         onset = min(onset, plan.starts[bar + 1] - plan.starts[bar] - 1)
         if (track, bar, note.pitch, onset) in self._seen:
             return None
-        if self._lengths is not None and onset >= self._lengths[bar]:
+        if self._lengths is not None and bar < len(self._lengths) and onset >= self._lengths[bar]:
             return None
         self._seen.add((track, bar, note.pitch, onset))
         on = plan.starts[bar] + onset
@@ -182,7 +181,17 @@ class NotePlacer:
         end = min(end, plan.next_onset(bar, note.pitch), plan.starts[-1])
         end = max(end, on + 1)
         self._rings[track, note.pitch] = end
-        return onset, end - on, note.pitch, note.velocity, note.delta
+        return onset, end - on, note.pitch, note.velocity, 0
+
+    def _onset(self, note: GridNote) -> int:
+        """Ticks from the bar's start. Rounded up: the model's grid is read by rounding down, so the note is
+        seen where it was written. Timing off the grid is a part of the onset, to the nearest tick.
+        """
+        onset = self._ticks(note.onset)
+        if note.delta == 0:
+            return onset
+        shift = (note.onset + note.delta / self._grid) * self._table.resolution / self._grid
+        return max(onset if note.delta > 0 else 0, round(shift))
 
     def _ticks(self, grid_ticks: int) -> int:
         return -(-grid_ticks * self._table.resolution // self._grid)

@@ -1,18 +1,19 @@
 """The piece during a session: the score's own table, and the same music as the model sees it.
 
-The score's table only ever changes in bars that were written. The grid table is what prompts are cut from:
-model resolution, metres the model knows, and empty bars at the end when the piece is shorter than the window
-(they are hidden from the model and never returned).
+The score's table only ever changes in bars that were written, and grows by the bars and tracks that a request
+adds. The grid table is what prompts are cut from: model resolution, metres the model knows, and empty bars at
+the end when the piece is shorter than the window (they are hidden from the model and never returned).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from midigpt_nb.inference.growth import ungrown
 from midigpt_nb.inference.notes import Placed, rows
 
 __all__ = ["Cell", "Piece", "metre_map"]
@@ -37,7 +38,7 @@ def equal_metre(metre: Metre, known: Mapping[Metre, int]) -> Metre | None:
 @dataclass(frozen=True)
 class Piece:
     """`table` in the score's resolution, `grid` in the model's; `n_bars` real bars, `unknown` cells whose
-    metre the model lacks.
+    metre the model lacks. `origin` is the score's own table where a request made the piece larger.
     """
 
     table: Any
@@ -45,15 +46,27 @@ class Piece:
     n_bars: int
     unknown: frozenset[Cell]
     metre_values: tuple[tuple[int, ...], ...]  # [track][bar] -> TimeSig token value
+    microtiming: bool = False
+    origin: Any = None
 
     @classmethod
-    def of(cls, table: Any, vocab: Any, resolution: int, metres: Sequence[Metre], min_bars: int) -> Piece:
-        """Prepare a score's table for a model; it is padded to at least `min_bars` bars."""
+    def of(
+        cls,
+        table: Any,
+        vocab: Any,
+        resolution: int,
+        metres: Sequence[Metre],
+        min_bars: int,
+        microtiming: bool = False,
+    ) -> Piece:
+        """Prepare a score's table for a model; it is padded to at least `min_bars` bars. `microtiming`:
+        the model tells how far notes are off its grid.
+        """
         from midigpt_nb import _core
 
         known = metre_map(metres)
         n_bars = table.n_bars(0)
-        grid = _core.grid_table(table, resolution)
+        grid = _core.grid_table(table, resolution, microtiming)
         grid, unknown = _with_known_metres(grid, known)
         for track in range(grid.n_tracks):
             missing = min_bars - n_bars
@@ -65,7 +78,11 @@ class Piece:
         for track in range(grid.n_tracks):
             first, last = grid.bar_rows(track)
             values.append(tuple(known.get((int(n), int(d)), 0) for n, d in grid.bars[first:last, 1:3]))
-        return cls(table, grid, n_bars, unknown, tuple(values))
+        return cls(table, grid, n_bars, unknown, tuple(values), microtiming)
+
+    def result(self, written: Collection[Cell]) -> Any:
+        """The table to give back: new bars and tracks only as far as they were written."""
+        return self.table if self.origin is None else ungrown(self.table, self.origin, written)
 
     @property
     def n_padded(self) -> int:
@@ -80,8 +97,7 @@ class Piece:
             return self
         order = sorted(cells)
         new = [rows(cells[cell]) for cell in order]
-        ratio = self.grid.resolution / self.table.resolution
-        on_grid = [_scaled(notes, ratio) for notes in new]
+        on_grid = [_on_grid(n, self.table.resolution, self.grid.resolution, self.microtiming) for n in new]
         return replace(self, table=self.table.replaced(order, new), grid=self.grid.replaced(order, on_grid))
 
     def onsets(self, cell: Cell) -> list[tuple[int, int]]:
@@ -95,11 +111,20 @@ class Piece:
         return last - first
 
 
-def _scaled(notes: np.ndarray, ratio: float) -> np.ndarray:
-    scaled = notes.copy()
-    scaled[:, 0] = np.floor(notes[:, 0] * ratio + 1e-9)
-    scaled[:, 1] = np.maximum(1, np.floor(notes[:, 1] * ratio + 1e-9))
-    return scaled
+def _on_grid(notes: np.ndarray, resolution: int, grid: int, microtiming: bool) -> np.ndarray:
+    """Rows of the score's table as `grid_table` puts them on the model's grid."""
+    if resolution == grid:
+        return notes
+    scaled = notes.astype(np.int64)
+    scaled[:, 1] = np.maximum(1, scaled[:, 1] * grid // resolution)
+    if microtiming:
+        position = (notes[:, 0] + notes[:, 4] / resolution) * (grid / resolution)
+        scaled[:, 0] = np.maximum(0, np.trunc(position))
+        scaled[:, 4] = np.rint((position - scaled[:, 0]) * grid)
+    else:
+        scaled[:, 0] = np.maximum(0, scaled[:, 0] * grid // resolution)
+        scaled[:, 4] = 0
+    return scaled.astype(np.int32)
 
 
 def _with_known_metres(grid: Any, known: Mapping[Metre, int]) -> tuple[Any, frozenset[Cell]]:

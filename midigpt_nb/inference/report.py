@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING
 
 from midigpt_nb.inference.piece import Cell, Piece
-from midigpt_nb.inference.prompt import Wishes
 
 if TYPE_CHECKING:
     from midigpt_nb.attributes import AttributeAnalyzer
     from midigpt_nb.attributes.view import Cells
+    from midigpt_nb.inference.prompt import Wishes
 
-__all__ = ["AttributeReport", "attribute_report"]
+__all__ = ["AttributeReport", "Report", "attribute_report"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class AttributeReport:
     is none.
 
     `requested`: what the user asked for. `announced`: the token that stood in the sequence. `realised`:
-    measured on the result.
+    measured on the result. `bars`: the bars it was measured on.
     """
 
     track: int
@@ -32,17 +33,86 @@ class AttributeReport:
     requested: int | None
     announced: int | None
     realised: int | None
+    bars: tuple[int, ...] = ()
 
     @property
     def adherence(self) -> float | None:
-        """1 for exactly as requested, 0 for the farthest miss; a key is right or wrong. None when nothing
-        was requested.
+        """1 for exactly as requested, 0 for the farthest miss, and for a bar in which there is nothing to
+        measure; a key is right or wrong. None when nothing was requested.
         """
-        if self.requested is None or self.realised is None:
+        if self.requested is None:
             return None
+        if self.realised is None:
+            return 0.0
         if self.name == "key_signature":
             return float(self.requested == self.realised)
         return 1.0 - abs(self.realised - self.requested) / max(1, self.size - 1)
+
+
+class Report(list[AttributeReport]):
+    """The rows of a report: a list that can be asked, and that a notebook shows as a table.
+
+    >>> Report([AttributeReport(0, None, "note_density", 10, 4, 4, 5)]).adherence.__round__(2)
+    0.89
+    """
+
+    @property
+    def wishes(self) -> Report:
+        """The rows for which something was requested."""
+        return Report(row for row in self if row.requested is not None)
+
+    @property
+    def missed(self) -> Report:
+        """The wishes that were not met exactly."""
+        return Report(row for row in self.wishes if row.adherence != 1.0)
+
+    @property
+    def adherence(self) -> float | None:
+        """Mean over all wishes, 0..1; None without wishes."""
+        return _mean(row.adherence for row in self)
+
+    def of(self, track: int, bar: int | None = None) -> Report:
+        """The rows of a track (with its bars), or of one bar."""
+        return Report(row for row in self if row.track == track and (bar is None or row.bar == bar))
+
+    def __repr__(self) -> str:
+        if not self:
+            return "Report(nothing was written)"
+        header = ("track", "bar", "attribute", "requested", "announced", "realised", "")
+        rows = [header, *(_cells(row) for row in self)]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
+        lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+        return "\n".join([*lines, self.summary()])
+
+    def _repr_html_(self) -> str:
+        names = ("track", "bar", "attribute", "requested", "announced", "realised", "")
+        head = "".join(f"<th>{name}</th>" for name in names)
+        rows = ("".join(f"<td>{escape(c)}</td>" for c in _cells(row)) for row in self)
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return f"{table}<p>{escape(self.summary())}</p>"
+
+    def summary(self) -> str:
+        """How many wishes were met, in one line."""
+        wishes = self.wishes
+        if not wishes:
+            return "no wishes"
+        met = len(wishes) - len(self.missed)
+        return f"{met} of {len(wishes)} wishes met exactly; adherence {self.adherence:.0%}"
+
+
+def _cells(row: AttributeReport) -> tuple[str, ...]:
+    def text(value: int | None) -> str:
+        return "" if value is None else str(value)
+
+    hit = "" if row.adherence is None else "met" if row.adherence == 1 else f"{row.adherence:.0%}"
+    bar = "" if row.bar is None else str(row.bar)
+    return (str(row.track), bar, row.name, text(row.requested), text(row.announced), text(row.realised), hit)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return sum(known) / len(known) if known else None
 
 
 def attribute_report(
@@ -53,40 +123,47 @@ def attribute_report(
     announced_tracks: Mapping[int, Mapping[str, int]],
     announced_bars: Mapping[Cell, Mapping[str, int]],
     windows: Mapping[int, Cells],
-) -> list[AttributeReport]:
+) -> Report:
     """A row per applicable attribute of every written track and bar.
 
     `windows`: for each written track the bars of all tracks that the model saw or wrote with it; the key is
-    measured there, everything else on the written bars alone.
+    measured there, everything else on the written bars alone. A track attribute that was requested bar by bar
+    has a row per set of bars with the same level.
     """
     written: dict[int, list[int]] = {}
     for track, bar in sorted(cells):
         written.setdefault(track, []).append(bar)
-    rows: list[AttributeReport] = []
+    report = Report()
     for track, bars in written.items():
-        values = analyzer.track_values(piece.grid, track, bars=bars, cells=windows.get(track))
         per_bar = analyzer.bar_values(piece.grid, track)
-        asked, said = wishes.tracks.get(track, {}), announced_tracks.get(track, {})
+        said = announced_tracks.get(track, {})
+        groups = _groups(wishes, track, bars)
+        for group, asked in groups:
+            values = analyzer.track_values(piece.grid, track, bars=group, cells=windows.get(track))
+            for attribute in analyzer.attributes:
+                name, size = attribute.name, attribute.size
+                if attribute.level != "track" or (name not in values and name not in asked):
+                    continue
+                heard = asked.get(name, said.get(name)) if len(groups) > 1 else said.get(name)
+                row = (track, None, name, size, asked.get(name), heard, values.get(name), tuple(group))
+                report.append(AttributeReport(*row))
         for attribute in analyzer.attributes:
             name, size = attribute.name, attribute.size
-            if attribute.level == "track" and (name in values or name in asked):
-                rows.append(
-                    AttributeReport(
-                        track, None, name, size, asked.get(name), said.get(name), values.get(name)
-                    )
-                )
-            elif attribute.level == "bar" and name in per_bar:
-                for bar in bars:
-                    value = int(per_bar[name][bar])
-                    rows.append(
-                        AttributeReport(
-                            track,
-                            bar,
-                            name,
-                            size,
-                            wishes.bars.get((track, bar), {}).get(name),
-                            announced_bars.get((track, bar), {}).get(name),
-                            value if value >= 0 else None,
-                        )
-                    )
-    return rows
+            if attribute.level != "bar" or name not in per_bar:
+                continue
+            for bar in bars:
+                value = int(per_bar[name][bar])
+                asked_here = wishes.bars.get((track, bar), {}).get(name)
+                heard = announced_bars.get((track, bar), {}).get(name)
+                realised = value if value >= 0 else None
+                report.append(AttributeReport(track, bar, name, size, asked_here, heard, realised, (bar,)))
+    return report
+
+
+def _groups(wishes: Wishes, track: int, bars: list[int]) -> list[tuple[list[int], dict[str, int]]]:
+    """Written bars of equal track wishes, with those wishes."""
+    groups: dict[tuple[tuple[str, int], ...], list[int]] = {}
+    for bar in bars:
+        asked = {**wishes.tracks.get(track, {}), **wishes.steps.get((track, bar), {})}
+        groups.setdefault(tuple(sorted(asked.items())), []).append(bar)
+    return [(group, dict(asked)) for asked, group in groups.items()]

@@ -10,6 +10,7 @@ from typing import Any
 
 from midigpt_nb.errors import Problem, RequestValidationError
 from midigpt_nb.inference.config import InferenceConfig
+from midigpt_nb.inference.plain import plain
 from midigpt_nb.inference.suggest import suggestion
 
 __all__ = ["GenerationRequest", "TrackPrompt"]
@@ -38,6 +39,13 @@ def _bar_keys(values: Any, path: str) -> dict[int, Any]:
     )
 
 
+def _copied(value: Any, path: str) -> Any:
+    try:
+        return deepcopy(value)
+    except RecursionError:
+        raise RequestValidationError([Problem(path, value, "is nested too deep")]) from None
+
+
 def _is_bar(key: Any) -> bool:
     return key.isdecimal() if isinstance(key, str) else isinstance(key, int) and not isinstance(key, bool)
 
@@ -48,7 +56,9 @@ class TrackPrompt:
 
     `id` is the track's index. `bars` are the absolute bars to write: none means the track is context, or,
     with `autoregressive`, that all of it is written. `mask_bars` are hidden from the model and come back
-    unchanged.
+    unchanged. `new` asks for a track that is not there yet: `id` is then the number of score tracks (the
+    next new track has the next number), `autoregressive` is True, and `new` says what it is:
+    ``{"instrument": 0..127, "track_type": "melodic" or "drum"}``, both optional.
     """
 
     id: int
@@ -60,6 +70,7 @@ class TrackPrompt:
     bar_attributes: dict[int, dict[str, int]] = field(default_factory=dict)
     controls: dict[str, Any] = field(default_factory=dict)
     bar_controls: dict[int, dict[str, Any]] = field(default_factory=dict)
+    new: dict[str, Any] | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], path: str = "track") -> TrackPrompt:
@@ -80,7 +91,17 @@ class TrackPrompt:
         for name in ("bar_attributes", "bar_controls"):
             if name in values:
                 values[name] = _bar_keys(values[name], f"{path}.{name}")
-        return cls(**values)
+        return cls(**_copied(values, path))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The prompt as plain data for JSON, without fields that say nothing; `from_dict` reads it.
+
+        >>> TrackPrompt(1, [4], attributes={"note_density": 3}).to_dict()
+        {'id': 1, 'bars': [4], 'attributes': {'note_density': 3}}
+        """
+        values = {f.name: plain(getattr(self, f.name)) for f in fields(self)}
+        usual = TrackPrompt(self.id, self.bars)
+        return {n: v for n, v in values.items() if n in ("id", "bars") or v != getattr(usual, n)}
 
 
 @dataclass
@@ -121,7 +142,20 @@ class GenerationRequest:
             problems += error.problems
         if problems:
             raise RequestValidationError(problems)
-        return cls(tracks=tracks, config=config, controls=data.get("controls", {}))
+        return cls(tracks=tracks, config=config, controls=_copied(data.get("controls", {}), "controls"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The request as plain data for JSON; `from_dict` makes an equal request of it.
+
+        >>> request = GenerationRequest([TrackPrompt(0, [4])], InferenceConfig(seed=3))
+        >>> GenerationRequest.from_dict(request.to_dict()) == request
+        True
+        """
+        return {
+            "tracks": [track.to_dict() for track in self.tracks],
+            "config": self.config.to_dict(),
+            "controls": plain(self.controls),
+        }
 
     @classmethod
     def from_selection(

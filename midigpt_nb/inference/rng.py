@@ -19,7 +19,7 @@ _MASK = 0xFFFFFFFF
 _M0, _M1 = 0xD2511F53, 0xCD9E8D57
 _W0, _W1 = 0x9E3779B9, 0xBB67AE85
 # Counter words that no step number reaches, for choices made before the first step.
-_CHOICES = {"infill_probability": 0xFFFFFFFF, "shuffle": 0xFFFFFFFE}
+_CHOICES = {"infill_probability": 0xFFFFFFFF, "shuffle": 0xFFFFFFFE, "remix": 0xFFFFFFFD}
 
 
 def philox4x32(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -58,6 +58,10 @@ class SeedStream:
             (self.seed & _MASK, (self.seed >> 32) & _MASK),
         )
         return ((w0 >> 5) * 67108864 + (w1 >> 6)) / 9007199254740992
+
+    def choosing(self, purpose: str) -> SeedStream:
+        """The numbers of a named choice of this attempt, whatever the step (``"remix"``)."""
+        return SeedStream(self.seed, self.candidate, _CHOICES[purpose], self.attempt)
 
     def permutation(self, n: int, purpose: str) -> list[int]:
         """A random order of 0..n-1 for a named choice (``"shuffle"``, ``"infill_probability"``)."""

@@ -1,26 +1,32 @@
 """The decode loop: one, for any number of rows.
 
-A row is a sequence being written. Each round feeds every row the tokens it has waiting (the last drawn one,
-and any that the grammar forced after it, in one pass), asks for logits, and draws. Per token that is one pass
-through the model, one mask written in place, a few operations on the legal tokens only, and one random
-number; nothing grows with the length of the sequence.
+A row is a sequence being written. Rows come and go at any time, each with its own prompt, length, positions
+and end. Each round feeds every row the tokens it has waiting (the last drawn one, and any that the grammar
+forced after it, in one pass), asks for logits, and draws. Per token that is a share of one pass through the
+model, a few operations on the legal tokens only, and one random number; nothing grows with the length of the
+sequence, and no row's choices depend on the rows beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from midigpt_nb.errors import GrammarDeadlock
-from midigpt_nb.inference.backends.base import Decoding
-from midigpt_nb.inference.filters import apply_filters, draw, filters_active, softmax
+from midigpt_nb.inference.filters import apply_filters, draw, filters_active, log_softmax, softmax
 from midigpt_nb.inference.rng import SeedStream
 
-__all__ = ["DrawSettings", "Row", "Sampler", "prefill"]
+if TYPE_CHECKING:
+    from midigpt_nb.inference.backends.base import Backend, Decoding, Ids
+    from midigpt_nb.inference.prompt_cache import PromptCache
+
+__all__ = ["DecodeLoop", "DrawSettings", "Row"]
 
 
 @dataclass(frozen=True)
@@ -36,128 +42,202 @@ class DrawSettings:
 
 @dataclass
 class Row:
-    """One sequence: its grammar state, its random numbers, and what it wrote. `ends` counts written end
-    tokens.
+    """One sequence: its grammar state, its random numbers, and what it wrote.
+
+    `end_token` closes a bar or block; the row is complete after `n_ends` of them, and cut off after `budget`
+    tokens. `next_position` is the position of the first new token. `soft` weighs probabilities (see
+    controls.py); `watch(legal ids, their logits, chosen id)` is told about every drawn or forced token.
+    `log_prob` sums log p of what was written under the model itself: legal tokens only, temperature 1, no
+    filters.
     """
 
     matcher: Any
     stream: SeedStream
     settings: DrawSettings
-    pending: list[int]
+    end_token: int
+    n_ends: int
+    budget: int
+    next_position: int
+    soft: Any = None
+    watch: Callable[[NDArray[np.intp], NDArray[np.floating] | None, int], None] | None = None
+    keep: bool = False  # remember the finished sequence for prompts that begin with it
     tokens: list[int] = field(default_factory=list)
     ends: int = 0
     complete: bool = False
     truncated: bool = False
+    deadlock: GrammarDeadlock | None = None
     log_prob: float = 0.0
+    waiting: list[int] = field(default_factory=list)
+    waiting_positions: list[int] = field(default_factory=list)
 
     @property
     def done(self) -> bool:
-        return self.complete or self.truncated
+        """Whether nothing more will be written."""
+        return self.complete or self.truncated or self.deadlock is not None
+
+    def accept(self, token: int) -> None:
+        """Write one token."""
+        self.matcher.accept(token)
+        self.tokens.append(token)
+        self.waiting.append(token)
+        self.waiting_positions.append(self.next_position)
+        self.next_position += 1
+        if token == self.end_token:
+            self.ends += 1
+            self.complete = self.ends >= self.n_ends
+        if not self.complete and len(self.tokens) >= self.budget:
+            self.truncated = True
 
 
-def prefill(
-    decoding: Decoding,
-    tokens: NDArray[np.int64],
-    positions: NDArray[np.int64],
-    chunk: int,
-    cancelled: Callable[[], bool],
-) -> bool:
-    """Feed a prompt in chunks; False when it was cancelled on the way (what was fed stays)."""
-    for start in range(0, len(tokens), chunk):
-        if cancelled():
-            return False
-        part = slice(start, start + chunk)
-        decoding.feed(tokens[None, part], positions[part])
-    return True
+@dataclass
+class _Seat:
+    """A row in the decoding, and the prompt it started from."""
+
+    row: Row
+    tokens: Ids
+    positions: Ids
+    fed: int = 0  # of the row's own tokens
 
 
-class Sampler:
-    """Writes rows until each is complete or the budget is used up.
+class DecodeLoop:
+    """Writes rows side by side. Belongs to one thread.
 
-    `end_token`: the token that closes a bar or block; a row is complete after `n_ends` of them.
-    `first_position` is the position of the first new token; `pending_positions` are those of the tokens the
-    rows still have to feed.
+    `stop()` says why to stop (a text), or None; it is asked once per round and between the chunks of a
+    prompt, and the answer stays in `stopped`; "failed" is there when the model broke in a round, with the
+    error in `failure`. `model_seconds` is the time spent in the model.
     """
 
     def __init__(
         self,
-        decoding: Decoding,
-        rows: Sequence[Row],
-        *,
-        pending_positions: Sequence[int],
-        first_position: int,
-        budget: int,
-        end_token: int,
-        n_ends: int,
+        backend: Backend,
+        cache: PromptCache,
         content: NDArray[np.bool_],
+        stop: Callable[[], str | None] = lambda: None,
     ) -> None:
-        self._decoding = decoding
-        self.rows = list(rows)
-        self._live = list(rows)
-        self._positions = list(pending_positions)
-        self._next_position = first_position
-        self._budget = budget
-        self._end_token, self._n_ends = end_token, n_ends
-        self._content = content
+        self._backend, self._cache, self._content, self._stop = backend, cache, content, stop
+        self._decoding: Decoding | None = None  # its memory is taken with the first row
+        self._seats: list[_Seat] = []
         self._mask = np.zeros(len(content), dtype=np.uint8)
-        if budget < 1:
-            for row in self.rows:
-                row.truncated = True
-            self._live = []
+        self.stopped: str | None = None
+        self.failure: Exception | None = None
+        self.model_seconds = 0.0
 
     @property
-    def done(self) -> bool:
-        """Whether every row is complete or truncated."""
-        return not self._live
+    def idle(self) -> bool:
+        """Whether no row is being written."""
+        return not self._seats
+
+    def open(self, tokens: Ids, positions: Ids, row: Row) -> bool:
+        """Give a row its prompt; False when stopped on the way. The prompt's last token is fed together with
+        the question what follows it.
+        """
+        if row.budget < 1:
+            row.truncated = True
+            return True
+        decoding = self._decoding = self._decoding or self._backend.start()
+        prefix, n = self._cache.longest(tokens[:-1], positions[:-1])
+        seat = decoding.add(prefix, n)
+        size = self._backend.prefill_chunk
+        for start in range(n, len(tokens) - 1, size):
+            if self._is_stopped():
+                decoding.drop(seat)
+                return False
+            part = slice(start, min(start + size, len(tokens) - 1))
+            began = time.perf_counter()
+            decoding.feed(seat, tokens[part], positions[part])
+            self.model_seconds += time.perf_counter() - began
+        if n < len(tokens) - 1:
+            self._cache.keep(tokens[:-1], positions[:-1], decoding.prefix(seat))
+        row.waiting, row.waiting_positions = [int(tokens[-1])], [int(positions[-1])]
+        self._seats.append(_Seat(row, tokens, positions, fed=-1))
+        return True
+
+    def close(self, row: Row) -> None:
+        """Stop writing a row."""
+        for i, seat in enumerate(self._seats):
+            if seat.row is row:
+                self._leave(i)
+                return
+
+    def release(self) -> None:
+        """Give the memory of the rows back. Rows that are still being written are forgotten."""
+        self._seats.clear()
+        self._decoding = None
 
     def round(self) -> None:
-        """Feed what waits, then draw one token in every row that has nothing left to feed."""
-        k = min(len(row.pending) for row in self._live)
-        tokens = np.array([row.pending[:k] for row in self._live], dtype=np.int64)
-        logits = self._decoding.logits(tokens, self._take_positions(k))
-        for i, row in enumerate(self._live):
-            del row.pending[:k]
-            if not row.pending:
-                self._draw(row, logits[i])
-        if any(row.done for row in self._live):
-            staying = [i for i, row in enumerate(self._live) if not row.done]
-            if staying:
-                self._decoding.keep(staying)
-            self._live = [self._live[i] for i in staying]
+        """Feed what waits in all rows, then draw a token (and what the grammar forces after it) in each.
+        Rows that are done leave.
+        """
+        if self._is_stopped() or not self._seats or self._decoding is None:
+            return
+        rows = [seat.row for seat in self._seats]
+        tokens = [np.array(row.waiting, dtype=np.int64) for row in rows]
+        positions = [np.array(row.waiting_positions, dtype=np.int64) for row in rows]
+        began = time.perf_counter()
+        try:
+            logits = self._decoding.logits(tokens, positions)
+        except Exception as failure:  # whoever waits for a row raises it
+            self.failure, self.stopped = failure, "failed"
+            return
+        self.model_seconds += time.perf_counter() - began
+        for seat, row, answer in zip(self._seats, rows, logits, strict=True):
+            seat.fed += len(row.waiting)
+            row.waiting, row.waiting_positions = [], []
+            try:
+                self._draw(row, answer)
+            except GrammarDeadlock as deadlock:
+                row.deadlock = deadlock
+        for i in reversed(range(len(rows))):
+            if rows[i].done:
+                self._leave(i)
 
-    def _take_positions(self, k: int) -> NDArray[np.int64]:
-        while len(self._positions) < k:
-            self._positions.append(self._next_position)
-            self._next_position += 1
-        taken, self._positions = self._positions[:k], self._positions[k:]
-        return np.array(taken, dtype=np.int64)
+    def _is_stopped(self) -> bool:
+        if self.stopped is None:
+            self.stopped = self._stop()
+        return self.stopped is not None
+
+    def _leave(self, i: int) -> None:
+        assert self._decoding is not None
+        seat = self._seats[i]
+        row = seat.row
+        if row.keep and row.complete:
+            more = np.array(row.tokens[: seat.fed], dtype=np.int64)
+            first = row.next_position - len(row.tokens)
+            places = np.arange(first, first + seat.fed, dtype=np.int64)
+            self._cache.keep(
+                np.concatenate([seat.tokens, more]),
+                np.concatenate([seat.positions, places]),
+                self._decoding.prefix(i),
+            )
+        self._decoding.drop(i)
+        last = self._seats.pop()
+        if i < len(self._seats):
+            self._seats[i] = last
 
     def _draw(self, row: Row, logits: NDArray[np.float32]) -> None:
         row.matcher.fill_mask(self._mask)
-        legal = np.flatnonzero(self._mask)
-        if not len(legal):
-            raise GrammarDeadlock("no token is legal here")
-        if len(legal) == 1:
-            self._accept(row, int(legal[0]))
-        else:
-            s = row.settings
-            q = softmax(logits[legal], s.temperature)
-            if filters_active(s.top_k, s.top_p, s.mask_k, s.mask_p):
-                q = apply_filters(
-                    q, self._content[legal], k=s.top_k, p=s.top_p, anti_k=s.mask_k, anti_p=s.mask_p
-                )
-            chosen = draw(q, row.stream.uniform(len(row.tokens)))
-            row.log_prob += float(np.log(q[chosen]))
-            self._accept(row, int(legal[chosen]))
+        legal = self._mask.nonzero()[0]
+        token = int(legal[0]) if len(legal) == 1 else self._choose(row, legal, logits[legal])
+        if row.watch is not None:
+            row.watch(legal, logits[legal], token)
+        row.accept(token)
         while not row.done and (forced := row.matcher.forced()) >= 0:
-            self._accept(row, forced)
+            if row.watch is not None:
+                row.watch(np.array([forced]), None, forced)
+            row.accept(forced)
 
-    def _accept(self, row: Row, token: int) -> None:
-        row.matcher.accept(token)
-        row.tokens.append(token)
-        row.pending.append(token)
-        if token == self._end_token:
-            row.ends += 1
-            row.complete = row.ends >= self._n_ends
-        if not row.complete and len(row.tokens) >= self._budget:
-            row.truncated = True
+    def _choose(self, row: Row, legal: NDArray[np.intp], logits: NDArray[np.float32]) -> int:
+        """Draw one of several legal tokens."""
+        s = row.settings
+        q = plain = softmax(logits, s.temperature)
+        if row.soft is not None:
+            q = row.soft.weigh(q, legal, row.matcher)
+        if filters_active(s.top_k, s.top_p, s.mask_k, s.mask_p):
+            content = self._content[legal]
+            q = apply_filters(q, content, k=s.top_k, p=s.top_p, anti_k=s.mask_k, anti_p=s.mask_p)
+        chosen = draw(q, row.stream.uniform(len(row.tokens)))
+        if s.temperature == 1.0:
+            row.log_prob += math.log(plain[chosen]) if plain[chosen] > 0 else -math.inf
+        else:
+            row.log_prob += float(log_softmax(logits)[chosen])
+        return int(legal[chosen])

@@ -1,126 +1,146 @@
-"""One request at work: plan it, run the steps, tell what happens."""
+"""One request at work: run it, listen to it, ask it how it went."""
 
 from __future__ import annotations
 
 import threading
-import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from midigpt_nb.errors import (
-    ContextOverflow,
-    GenerationCancelled,
-    GenerationError,
-    Problem,
-    RequestValidationError,
-)
-from midigpt_nb.inference import context_fit
-from midigpt_nb.inference.config import AUTO
-from midigpt_nb.inference.events import Event, Finished, StepFinished, StepStarted
-from midigpt_nb.inference.masking import resolve_mask_mode
-from midigpt_nb.inference.piece import Cell, Piece
-from midigpt_nb.inference.planning import Targets, chosen_targets, make_plan, summary
-from midigpt_nb.inference.prompt import Prompt, PromptWriter, StepPlan, Wishes
-from midigpt_nb.inference.report import AttributeReport, attribute_report
+from midigpt_nb.errors import GenerationCancelled, Problem, RequestValidationError
+from midigpt_nb.inference.adherence import BEST_OF, repair, retold
+from midigpt_nb.inference.background import Flag, in_background
+from midigpt_nb.inference.events import AttemptRejected, BarFinished, Event, Finished
+from midigpt_nb.inference.limits import CallLimits
+from midigpt_nb.inference.piece import Cell
+from midigpt_nb.inference.planning import Planner, summary
+from midigpt_nb.inference.record import make_record
+from midigpt_nb.inference.report import Report
 from midigpt_nb.inference.rng import resolve_seed
-from midigpt_nb.inference.step import Outcome, StepRunner, attribute_tokens, bar_tokens
-from midigpt_nb.inference.validation import bar_attribute_name, validate_request
+from midigpt_nb.inference.run import Progress, TakeRun, drive
+from midigpt_nb.inference.sampler import DecodeLoop
+from midigpt_nb.inference.scoring import score_tokens
+from midigpt_nb.inference.sinks import Sinks, prompt_state
+from midigpt_nb.inference.takes import Take, Takes
+from midigpt_nb.inference.token_log import TokenLog, TokenLogger
+from midigpt_nb.inference.validation import validate_request
 
 if TYPE_CHECKING:
     from midigpt_nb.inference.engine import InferenceEngine
+    from midigpt_nb.inference.prompt import Prompt
     from midigpt_nb.inference.request import GenerationRequest
     from midigpt_nb.score.model import Score
 
-__all__ = ["SamplingSession"]
+__all__ = ["SamplingSession", "SessionProgress", "TokenLog", "TokenLogger"]
+
+OnFailure = Literal["raise", "partial"]
+WIDTH = 8
+"""Takes that are written side by side."""
 
 
-@dataclass
-class _Progress:
-    """What a run has achieved so far."""
+@dataclass(frozen=True)
+class SessionProgress:
+    """How far a run is. `seconds_left` is an estimate, None before the first bar is finished."""
 
-    piece: Piece
-    written: list[Cell] = field(default_factory=list)
-    sampled_tracks: dict[int, dict[str, int]] = field(default_factory=dict)  # written by the model itself
-    announced_tracks: dict[int, dict[str, int]] = field(default_factory=dict)
-    announced_bars: dict[Cell, dict[str, int]] = field(default_factory=dict)
-    windows: dict[int, dict[int, set[int]]] = field(default_factory=dict)  # see `_note_window`
-    tokens: int = 0
-    steps: int = 0
-    truncated: bool = False
-    cancelled: bool = False
+    bars: int
+    n_bars: int
+    tokens: int
+    seconds: float
+    seconds_left: float | None
+
+
+class _Call:
+    """One call of `run`, `stream` or `takes`: its limits, its decode loop, its takes."""
+
+    def __init__(self, session: SamplingSession, cancelled: Callable[[], bool]) -> None:
+        engine = session.engine
+        self.limits = CallLimits.of(session.request.config, cancelled)
+        content = engine.symbols.content
+        self.loop = DecodeLoop(engine.backend, engine.prompt_cache, content, self.limits.stop)
+        self.runs: list[TakeRun] = []
+        self.heard: set[tuple[int, int, int]] = set()  # finished bars: (take, track, bar)
+
+    def hear(self, event: Event) -> None:
+        """Keep count of finished bars."""
+        if isinstance(event, BarFinished):
+            self.heard.add((event.take, event.track, event.bar))
+        elif isinstance(event, AttemptRejected):
+            self.heard.difference_update((event.take, *cell) for cell in event.cells)
 
 
 class SamplingSession:
-    """A validated request on a score. `run()` gives the result, `stream()` also tells how it comes about.
+    """A validated request on a score. `run()` gives the result, `stream()` also tells how it comes about,
+    `takes(n)` gives several results to choose from.
 
-    May be run again; the same seed gives the same result. One thread at a time; `cancel_event` may be set
-    from any.
+    May be run again; the same seed gives the same result. One call at a time; `cancel_event` may be set from
+    any thread. Nothing it does changes the engine, the score or the request.
+
+    Callers may set: `cancel_event` (anything with `is_set()`), `token_logger`, `enable_profiling`, and the
+    callbacks of `sinks.py`: `note_sink`, `progress_sink`, `prompt_state_sink`.
     """
 
-    def __init__(self, engine: InferenceEngine, score: Score, request: GenerationRequest) -> None:
-        config = engine.tokenizer.config
-        self._engine, self._score = engine, score
-        self.request = validate_request(request, score, config, engine.attributes)
+    def __init__(
+        self,
+        engine: InferenceEngine,
+        score: Score,
+        request: GenerationRequest,
+        *,
+        choice_seed: int | None = None,
+    ) -> None:
+        self.engine, self.score = engine, score
+        self.request = validate_request(request, score, engine.tokenizer.config, engine.attributes)
         self._config = self.request.config
         self.resolved_seed = resolve_seed(self._config.seed)
+        self._choice_seed = self.resolved_seed if choice_seed is None else choice_seed
+        self._planner = Planner(engine, score, self.request, self._choice_seed)
         self.cancel_event: Any = threading.Event()
-        self._mode = resolve_mask_mode(self._config.mask_mode, bool(config.supports_mask_bar_token))
-        self._targets = chosen_targets(self.request, self.resolved_seed)
-        self._wishes = _wishes(self.request, engine)
-        windows = self._windows(score.table.n_bars(0))
-        self._piece = engine.piece(score.table, min_bars=windows[0])
-        self._tracks, self._masked = self._roles()
-        self._hides_later = self._config.later_targets == "hide"
-        self._fit = self._fitted(windows)
-        self.plan = self._plan(self._targets, self._fit.window)
-        self._refuse_unknown_metres(self.plan)
-        self._progress = _Progress(self._piece)
+        self.token_logger: TokenLog | None = None
+        self.enable_profiling = False
+        self.note_sink: Callable[[list[dict[str, int]]], Any] | None = None
+        self.progress_sink: Callable[[], Any] | None = None
+        self.prompt_state_sink: Callable[[dict[str, Any]], Any] | None = None
+        self._call = _Call(self, lambda: False)
+        self._main: TakeRun | None = None
+        self._result: Score | None = None
+        self.status = ""
         if self._config.temperature_escalation > 3:
             warnings.warn("temperature_escalation is held at 3", UserWarning, stacklevel=3)
 
     # --- facts ------------------------------------------------------------------------------------
 
     @property
+    def plan(self) -> list[Any]:
+        """The steps."""
+        return self._planner.plan
+
+    @property
     def generated_bars(self) -> dict[int, list[int]]:
         """Track id -> bars that are (to be) written."""
-        return {track: list(bars) for track, (bars, _) in sorted(self._targets.items())}
+        return {track: list(bars) for track, (bars, _) in sorted(self._planner.targets.items())}
 
     @property
     def dropped_context(self) -> list[int]:
         """Tracks the model does not see because they do not fit."""
-        return sorted(self._fit.dropped)
-
-    @property
-    def gen_count(self) -> int:
-        """Tokens written by the last run, all steps and attempts together."""
-        return self._progress.tokens
-
-    @property
-    def truncated(self) -> bool:
-        """Whether bars were left as they were because the model's context was full."""
-        return self._progress.truncated
+        return list(self._planner.dropped)
 
     def plan_summary(self) -> list[dict[str, Any]]:
         """The steps as plain data: window, autoregressive, bars per track id (as text)."""
         return summary(self.plan)
 
-    def report(self) -> list[AttributeReport]:
-        """Requested, announced and realised attributes of everything written by the last run."""
-        p = self._progress
-        return attribute_report(
-            p.piece,
-            self._engine.attributes,
-            p.written,
-            self._wishes,
-            p.announced_tracks,
-            p.announced_bars,
-            p.windows,
-        )
+    def report(self) -> Report:
+        """Requested, announced and realised attributes of what the last run (its best take) wrote."""
+        return Report() if self._main is None else self._main.report()
+
+    def progress(self) -> SessionProgress:
+        """How far the running call is, in bars (all takes together), with the time it may still take."""
+        call, n_takes = self._call, max(1, len(self._call.runs))
+        n_bars = n_takes * sum(len(bars) for bars in self.generated_bars.values())
+        done, seconds = min(len(call.heard), n_bars), call.limits.seconds
+        left = seconds / done * (n_bars - done) if done else None
+        return SessionProgress(done, n_bars, call.limits.tokens, seconds, left)
 
     def __enter__(self) -> SamplingSession:
         return self
@@ -132,50 +152,110 @@ class SamplingSession:
         bars = sum(len(b) for b in self.generated_bars.values())
         return f"SamplingSession({bars} bars in {len(self.plan)} steps, seed {self.resolved_seed})"
 
-    # --- running ----------------------------------------------------------------------------------
+    # --- one result -------------------------------------------------------------------------------
 
-    def run(self) -> Score:
+    def run(self, on_failure: OnFailure = "raise") -> Score:
         """Write the bars and return the score: the input with only the asked bars replaced.
 
-        Raises `GenerationCancelled` or a `GenerationError`, both with `.partial` (all finished bars).
+        Raises `GenerationCancelled`, or a `GenerationError` (`BudgetSpent` when `max_tokens` or `max_seconds`
+        ended it), with `.partial` (all finished bars) and `.status`. With ``on_failure="partial"`` the
+        partial score is returned instead, `status` says how it ended, and a step that fails does not keep the
+        others from being written. Cancelling always raises.
         """
-        event = _last(self.stream())
-        if event.status == "cancelled":
-            raise GenerationCancelled(partial=event.score, gen_count=event.tokens)
-        if event.error is not None:
-            raise event.error
-        return event.score
+        keep_going = _keeps_going(on_failure)
+        self._refuse_to_only_plan()
+        event = _last(self._story(self._begin(), keep_going=keep_going))
+        return self._outcome(event, keep_going)
 
     def stream(self) -> Iterator[Event]:
         """Events as they happen; the last one is always `Finished`. Cancelling and failing do not raise
         here.
         """
         self._refuse_to_only_plan()
-        return self._stream(self.resolved_seed)
+        return self._story(self._begin())
+
+    async def arun(self, on_failure: OnFailure = "raise") -> Score:
+        """`run` for asyncio programs: the event loop stays free, and cancelling the task stops the work."""
+        keep_going = _keeps_going(on_failure)
+        self._refuse_to_only_plan()
+        last: Event | None = None
+        async for event in self._in_background(lambda call: self._story(call, keep_going=keep_going)):
+            last = event
+        assert isinstance(last, Finished)
+        return self._outcome(last, keep_going)
+
+    def astream(self) -> AsyncIterator[Event]:
+        """`stream` for asyncio programs: ``async for event in session.astream()``. Leaving the loop early
+        stops the work.
+        """
+        self._refuse_to_only_plan()
+        return self._in_background(self._story)
+
+    def _outcome(self, event: Finished, keep_going: bool) -> Score:
+        if event.status == "cancelled":
+            raise GenerationCancelled(partial=event.score, gen_count=event.tokens)
+        if event.error is not None and not keep_going:
+            raise event.error
+        return event.score
+
+    # --- several results --------------------------------------------------------------------------
+
+    def takes(self, n: int = 8) -> Takes:
+        """`n` versions, best first (see `Takes`); take i has the seed `resolved_seed + i` and is the same
+        however many are written beside it (the setting `adherence` plays no part here). Takes that failed
+        are in the list, with their status.
+
+        Raises `GenerationCancelled`, its `.partial` being the takes so far, and the error of the first take
+        when none of them finished a bar.
+        """
+        for _ in self.stream_takes(n):
+            pass
+        return self._checked()
+
+    def stream_takes(self, n: int = 8) -> Iterator[Event]:
+        """The events of `n` takes as they come, interleaved, each with its `take`; `Finished` ends each
+        take. Afterwards `last_takes()` has the results.
+        """
+        if n < 1:
+            raise RequestValidationError([Problem("n", n, "is too few", ">= 1")])
+        self._refuse_to_only_plan()
+        return self._takes(self._begin(), n)
+
+    def last_takes(self) -> Takes:
+        """The takes of the last call of `takes`, `stream_takes` or `run_variations`, best first."""
+        return Takes.ranked(Take.of(run) for run in self._call.runs)
 
     def run_variations(self) -> list[dict[str, Any]]:
-        """`num_candidates` results with seeds `resolved_seed + i`: score, seed, gen_count, error, truncated.
+        """`num_candidates` results with seeds `resolved_seed + i`, in that order: score (None when it
+        failed), seed, gen_count, error, truncated.
 
         Raises `GenerationCancelled`; its `.partial` is the list so far.
         """
-        self._refuse_to_only_plan()
-        results: list[dict[str, Any]] = []
-        for i in range(self._config.num_candidates):
-            seed = self.resolved_seed + i
-            event = _last(self._stream(seed))
-            ok = event.status == "done"
-            results.append(
-                {
-                    "score": event.score if ok else None,
-                    "seed": seed,
-                    "gen_count": event.tokens,
-                    "error": None if event.error is None else str(event.error),
-                    "truncated": self.truncated,
-                }
-            )
-            if event.status == "cancelled":
-                raise GenerationCancelled(partial=results, gen_count=sum(r["gen_count"] for r in results))
-        return results
+        for _ in self.stream_takes(self._config.num_candidates):
+            pass
+        takes = sorted(self.last_takes(), key=lambda take: take.number)
+        if any(take.status == "cancelled" for take in takes):
+            begun = [_as_dict(take) for take in takes if take.gen_count or take.status != "cancelled"]
+            raise GenerationCancelled(partial=begun, gen_count=self.gen_count)
+        return [_as_dict(take) for take in takes]
+
+    def _takes(self, call: _Call, n: int) -> Iterator[Event]:
+        runs = call.runs = [self._take_run(call, i, keep_going=False) for i in range(n)]
+        self._main = runs[0]
+        works = [(run.take, _ended(run)) for run in runs]
+        yield from self._listened(call, drive(works, call.loop, WIDTH))
+        self._settle(runs[self.last_takes().best.number])
+
+    def _checked(self) -> Takes:
+        takes = self.last_takes()
+        if any(take.status == "cancelled" for take in takes):
+            raise GenerationCancelled(partial=takes, gen_count=self.gen_count)
+        first = min(takes, key=lambda take: take.number)
+        if first.error is not None and not any(take.cells for take in takes):
+            raise first.error
+        return takes
+
+    # --- doing it -----------------------------------------------------------------------------------
 
     def _refuse_to_only_plan(self) -> None:
         if self._config.plan_only:
@@ -183,313 +263,237 @@ class SamplingSession:
             problem = Problem("config.plan_only", True, message, "False", "use plan_summary()")
             raise RequestValidationError([problem])
 
-    def _stream(self, seed: int) -> Generator[Event, None, None]:
-        began = time.perf_counter()
-        progress = self._progress = _Progress(self._piece)
-        status: Literal["done", "cancelled", "failed"] = "done"
-        error: GenerationError | None = None
+    def _begin(self, flag: Flag | None = None) -> _Call:
+        # The event is looked up each time: it may be replaced.
+        cancelled = (lambda: self.cancel_event.is_set()) if flag is None else flag.is_set
+        call = self._call = _Call(self, cancelled)
+        self._main, self._result, self.status = None, None, "running"
+        return call
+
+    def _in_background(self, story: Callable[[_Call], Iterator[Event]]) -> AsyncIterator[Event]:
+        flag = Flag(lambda: self.cancel_event.is_set())
+        call = self._begin(flag)
+        return in_background(lambda: story(call), flag.set)
+
+    def _take_run(self, call: _Call, take: int, *, keep_going: bool) -> TakeRun:
+        return TakeRun(
+            self.engine,
+            self.score,
+            self._planner,
+            call.loop,
+            call.limits,
+            seed=self.resolved_seed + take,
+            take=take,
+            keep_going=keep_going,
+            log=self.token_logger,
+        )
+
+    def _story(self, call: _Call, *, keep_going: bool = False) -> Iterator[Event]:
+        """One consistent story of one result: with `adherence` on, the first of several takes is told, and
+        taken back if another one is better.
+        """
+        n = 1 if self._config.adherence == "off" else BEST_OF
+        runs = call.runs = [self._take_run(call, i, keep_going=keep_going) for i in range(n)]
+        self._main = runs[0]
+        return self._listened(call, self._told(call, runs))
+
+    def _told(self, call: _Call, runs: list[TakeRun]) -> Iterator[Event]:
+        told: set[Cell] = set()
+        works = [(run.take, run.work()) for run in runs]
+        # With a budget one take is finished before the others begin: better one than eight beginnings.
+        alone = 1 if self._config.max_tokens or self._config.max_seconds else 0
+        for event in chain(drive(works[:alone], call.loop, WIDTH), drive(works[alone:], call.loop, WIDTH)):
+            if event.take == 0:
+                if isinstance(event, BarFinished):
+                    told.add((event.track, event.bar))
+                yield event
+        best = runs[0]
+        if len(runs) > 1:
+            best = runs[Takes.ranked(Take.of(run) for run in runs).best.number]
+        call.runs = [best]
+        if best is not runs[0]:
+            number = max(0, best.progress.steps - 1)
+            if told:
+                yield AttemptRejected(number, 0, ("adherence",), tuple(sorted(told)))
+            yield from retold(best, sorted(best.progress.written), number)
+        if self._config.adherence == "strict" and best.status == "done":
+            yield from drive([(0, repair(best))], call.loop)
+            if call.loop.stopped == "cancelled":
+                best.status = "cancelled"
+        self._settle(best)
+        yield replace(best.finished(), tokens=call.limits.tokens, take=0)
+
+    def _settle(self, run: TakeRun) -> None:
+        self._main, self.status, self._result = run, run.status, run.score
+
+    def _listened(self, call: _Call, events: Iterator[Event]) -> Iterator[Event]:
+        """The events, with everybody told who listens otherwise."""
+        sinks = None
+        if self.note_sink or self.progress_sink or self.prompt_state_sink:
+            sinks = Sinks(
+                self.score.resolution,
+                notes=self.note_sink,
+                progress=self.progress_sink,
+                prompt_state=self.prompt_state_sink,
+            )
+            call.limits.on_tokens = sinks.count
         try:
-            yield from self._run(seed, progress)
-            if progress.cancelled:
-                status = "cancelled"
-        except GenerationError as failure:
-            status, error = "failed", failure
-            failure.partial = self._score_of(progress)
-        except Exception as failure:  # the model broke: say so, and keep what was finished
-            kind = type(failure).__name__
-            status = "failed"
-            error = GenerationError(f"the model failed ({kind}: {failure})", partial=self._score_of(progress))
-            error.__cause__ = failure
-        seconds = time.perf_counter() - began
-        yield Finished(status, self._score_of(progress), error, seconds, progress.tokens)
+            for event in events:
+                call.hear(event)
+                if sinks is not None and event.take == 0:
+                    sinks.hear(event, self._first_picture)
+                yield event
+        finally:
+            call.loop.release()
 
-    def _run(self, seed: int, progress: _Progress) -> Generator[Event, None, None]:
-        """All steps; with a narrower window again for what did not fit."""
-        runner = self._runner(seed, progress)
-        writer = PromptWriter(
-            self._engine.tokenizer.vocab,
-            self._engine.symbols,
-            self._engine.attributes,
-            self._mode,
-            self._wishes,
-            self._config,
+    def _first_picture(self) -> dict[str, Any]:
+        planner = self._planner
+        step, hidden, _ = next(planner.situations(planner.plan))
+        return prompt_state(step, planner.tracks, hidden, skips=planner.mode.skips)
+
+    # --- what became of it --------------------------------------------------------------------------
+
+    def record(self, take: Take | None = None) -> dict[str, Any]:
+        """What is needed to make the last result (or a take) again, as plain data: see `replay`."""
+        if take is not None:
+            request = self.request.copy()
+            request.config.adherence = "off"
+            seed, status = take.seed, str(take.status)
+        else:
+            request, seed, status = self.request, self.resolved_seed, self.status
+        return make_record(
+            self.engine,
+            self.score,
+            request,
+            seed=seed,
+            choice_seed=self._choice_seed,
+            result=self._result if take is None else take.score,
+            status=status,
         )
-        narrower = [w for w in self._windows(self._piece.n_bars) if w < self._fit.window]
-        plan = self.plan
-        while plan:
-            done = yield from self._run_plan(plan, runner, writer, progress, last=not narrower)
-            if done:
-                return
-            plan = self._plan(_without(self._targets, progress.written), narrower.pop(0))
 
-    def _run_plan(
-        self,
-        plan: list[StepPlan],
-        runner: StepRunner,
-        writer: PromptWriter,
-        progress: _Progress,
-        *,
-        last: bool,
-    ) -> Generator[Event, None, bool]:
-        """The steps of one plan. False: a step did not fit, and a narrower window may help."""
-        later = {cell for step in plan for cell in step.cells}
-        for i, step in enumerate(plan):
-            later.difference_update(step.cells)
-            hidden = step.inside(self._tracks, self._masked, later if self._hides_later else ())
-            number = progress.steps
-            prompt, tracks = self._prompt(step, number, writer, progress, hidden, last=last)
-            if prompt is None:
-                return False
-            targets = {t: sorted(b) for t, b in sorted(step.targets.items())}
-            n_steps = number + len(plan) - i
-            yield StepStarted(
-                number,
-                n_steps,
-                (step.start, min(step.end, self._piece.n_bars)),
-                targets,
-                prompt.context_tracks,
-            )
-            outcome = yield from runner.run(number, step, progress.piece, prompt, [*step.cells, *later])
-            self._keep(outcome, progress)
-            _note_window(progress, step, tracks, hidden)
-            if outcome.cancelled:
-                progress.cancelled = True
-                return True
-            yield StepFinished(number, outcome.attempt.number, self._score_of(progress))
-            progress.steps += 1
-            if not outcome.attempt.complete:
-                if not last:
-                    return False
-                progress.truncated = True
-        return True
+    def score_from_tokens(
+        self, ids: Sequence[int], step_idx: int = 0, use_velocity: int = -1
+    ) -> dict[str, Any]:
+        """How likely the model finds `ids` as the answer to step `step_idx`, under the prompt that `run()`
+        uses: ``log_probs``, ``total_logp``, ``n_tokens``, ``per_type`` (see `score_tokens`).
 
-    def _prompt(
-        self,
-        step: StepPlan,
-        number: int,
-        writer: PromptWriter,
-        progress: _Progress,
-        hidden: set[Cell],
-        *,
-        last: bool,
-    ) -> tuple[Prompt | None, list[int]]:
-        """A step's prompt and the tracks in it; no prompt when it does not fit and a narrower window may
-        help.
-
-        With the narrowest window, context tracks are left out until there is room for the answer, too.
-        Raises `ContextOverflow` when none is left that may be, and not even the prompt fits.
+        The prompt of a later step is that of the last run, or, before any run, the one over the piece as it
+        is. No such step or no ids: an empty result. `use_velocity` (0 or 1) asks as if the request's
+        `velocity` control were that.
         """
-        limit = self._engine.limits.max_context
-        answer = self._config.budget_margin * self._counts.answer(step, hidden)
-        tracks = self._visible(step, progress.piece, hidden)
-        spare: list[int] | None = None
-        while True:
-            prompt = writer.write(step, progress.piece, tracks, hidden, progress.sampled_tracks)
-            fits = prompt.length + 2 <= limit
-            if not last:
-                return (prompt if fits else None), tracks
-            if prompt.length + answer < limit:
-                return prompt, tracks
-            if spare is None:
-                spare = context_fit.drop_order(
-                    progress.piece, self._counts, self._config, step.targets, tracks
-                )
-            if not spare and fits:
-                return prompt, tracks
-            if not spare:
-                hint = "" if self._config.context == "auto" else "set context='auto', "
-                raise ContextOverflow(
-                    f"the prompt of step {number} has {prompt.length} tokens, the model holds {limit}; "
-                    f"{hint}ignore some tracks or hide some bars",
-                    tokens=prompt.length,
-                    limit=limit,
-                    step=number,
-                )
-            tracks = [t for t in tracks if t != spare[0]]
-            spare = spare[1:]
+        session = self
+        wanted = {0: False, 1: True}.get(use_velocity)
+        if wanted is not None and self.request.controls.get("velocity") is not wanted:
+            request = self.request.copy()
+            request.controls["velocity"] = wanted
+            session = SamplingSession(self.engine, self.score, request, choice_seed=self._choice_seed)
+        return score_tokens(self.engine, session.prompt(step_idx) if len(ids) else None, ids)
 
-    def _keep(self, outcome: Outcome, progress: _Progress) -> None:
-        """Take over the finished bars of a step and what was announced for them."""
-        symbols = self._engine.symbols
-        progress.piece = outcome.piece
-        progress.written += outcome.cells
-        for track, values in outcome.prompt.announced_tracks.items():
-            progress.announced_tracks.setdefault(track, {}).update(values)
-        said = attribute_tokens(outcome.attempt, symbols.track_type_names)
-        if said and outcome.attempt.blocks:
-            track = outcome.attempt.blocks[0].track
-            progress.sampled_tracks.setdefault(track, {}).update(said)
-            progress.announced_tracks.setdefault(track, {}).update(said)
-        for block in outcome.attempt.blocks:
-            cell = (block.track, block.bar)
-            values = outcome.prompt.announced_bars.get(cell, {}) | bar_tokens(block, symbols.bar_type_names)
-            if values and block.finished:
-                progress.announced_bars[cell] = values
-
-    def _runner(self, seed: int, progress: _Progress) -> StepRunner:
-        cancelled: Callable[[], bool] = lambda: self.cancel_event.is_set()  # noqa: E731 - the event may be replaced
-
-        def count(n: int) -> None:
-            progress.tokens += n
-
-        return StepRunner(
-            self._engine.backend,
-            self._engine.symbols,
-            self._config,
-            seed,
-            0,
-            self._engine.end_tokens,
-            cancelled,
-            count,
-            _bar_lengths(self._score),
-        )
-
-    def _score_of(self, progress: _Progress) -> Score:
-        return self._score.with_table(progress.piece.table) if progress.written else self._score
-
-    # --- planning ---------------------------------------------------------------------------------
-
-    def _windows(self, n_bars: int) -> list[int]:
-        """Window widths to try, widest first. A piece is padded to the first of them: to a width that was
-        asked for, or to the narrowest when the piece is shorter than that.
+    def prompt(self, step: int = 0) -> Prompt | None:
+        """The prompt of a step: the last run's, else the one over the piece as it is; None when there is no
+        such step.
         """
-        known = sorted((int(n) for n in self._engine.tokenizer.config.num_bars_map), reverse=True)
-        asked = self._config.model_dim
-        limit = n_bars if asked == AUTO else asked
-        return [w for w in known if w <= limit] or [known[-1]]
+        if self._main is not None and step in self._main.progress.prompts:
+            return self._main.progress.prompts[step]
+        if not 0 <= step < len(self.plan):
+            return None
+        planner, blank = self._planner, Progress(self._planner.piece)
+        situations = list(planner.situations(planner.plan))
+        plan, hidden, _ = situations[step]
+        return planner.prompt(plan, step, blank.piece, hidden, blank.said, last=True)
 
-    def _roles(self) -> tuple[list[int], set[Cell]]:
-        """Tracks that may be shown, and cells that never are: asked for, marked in the score, or padding."""
-        piece = self._piece
-        ignored = {p.id for p in self.request.tracks if p.ignore}
-        tracks = [t for t in range(piece.grid.n_tracks) if t not in ignored]
-        masked: set[Cell] = {(p.id, b) for p in self.request.tracks for b in p.mask_bars}
-        for track in tracks:
-            first, last = piece.grid.bar_rows(track)
-            flags = piece.grid.bars[first:last, 3]
-            masked |= {(track, b) for b in range(last - first) if flags[b] & 1 or b >= piece.n_bars}
-        return tracks, masked
+    # --- names of the reference ---------------------------------------------------------------------
 
-    def _fitted(self, windows: list[int]) -> context_fit.Fit:
-        piece, engine = self._piece, self._engine
-        counts = self._counts = context_fit.TokenCounts.of(
-            piece, engine.tokenizer.vocab, engine.symbols, windows[-1]
+    @property
+    def _now(self) -> Progress:
+        return self._main.progress if self._main is not None else Progress(self._planner.piece)
+
+    @property
+    def gen_count(self) -> int:
+        """Tokens written by the last call, all takes, steps and attempts together."""
+        return self._call.limits.tokens
+
+    @property
+    def truncated(self) -> bool:
+        """Whether bars were left as they were because the model's context was full."""
+        return self._now.truncated
+
+    @property
+    def attempt(self) -> int:
+        """Number of the current attempt, from 1."""
+        return self._now.attempt + 1
+
+    def window_tokens(self) -> int:
+        """Prompt and written tokens of the current step."""
+        return self._now.window_tokens
+
+    def peak_window_tokens(self) -> int:
+        """The most tokens a step of this run had."""
+        return self._now.peak_window
+
+    @property
+    def peak_window(self) -> int:
+        """The same as `peak_window_tokens()`."""
+        return self._now.peak_window
+
+    @property
+    def context_len(self) -> int:
+        """Tokens of the current step's prompt."""
+        return self._now.context_len
+
+    @property
+    def step_gen_start(self) -> int:
+        """Where the written tokens of the current step begin."""
+        return self._now.context_len
+
+    @property
+    def max_context_len(self) -> int:
+        """Tokens of the longest prompt of this run."""
+        return self._now.max_context_len
+
+    @property
+    def encode_time(self) -> float:
+        """Seconds spent on prompts; 0 unless `enable_profiling`."""
+        return self._now.encode_seconds if self.enable_profiling else 0.0
+
+    @property
+    def model_forward_time(self) -> float:
+        """Seconds spent in the model; 0 unless `enable_profiling`."""
+        return self._call.loop.model_seconds if self.enable_profiling else 0.0
+
+    @property
+    def decode_time(self) -> float:
+        """Seconds spent on turning tokens into notes; 0 unless `enable_profiling`."""
+        return self._now.decode_seconds if self.enable_profiling else 0.0
+
+
+def _keeps_going(on_failure: str) -> bool:
+    if on_failure not in ("raise", "partial"):
+        raise RequestValidationError(
+            [Problem("on_failure", on_failure, "there is no such choice", "'raise', 'partial'")]
         )
-        situation = context_fit.Situation(
-            counts=counts,
-            config=self._config,
-            targets=self._targets,
-            tracks=self._tracks,
-            masked=self._masked,
-            order=context_fit.drop_order(piece, counts, self._config, self._targets, self._tracks),
-            limit=engine.limits.max_context,
-            n_bars=piece.n_bars,
-        )
-        return context_fit.fit(situation, windows)
-
-    def _plan(self, targets: Targets, window: int) -> list[StepPlan]:
-        return make_plan(
-            max(self._piece.n_bars, window),
-            targets,
-            self._config,
-            window=window,
-            bars_per_step=self._fit.bars_per_step,
-            tracks_per_step=self._fit.tracks_per_step,
-            seed=self.resolved_seed,
-        )
-
-    def _visible(self, step: StepPlan, piece: Piece, hidden: set[Cell]) -> list[int]:
-        """Tracks in a step's prompt: written ones, and context that is not left out and has something to
-        show.
-        """
-
-        def speaks(track: int) -> bool:
-            bars = range(step.start, step.end)
-            return self._config.context == "all" or any(
-                piece.n_notes((track, b)) for b in bars if (track, b) not in hidden
-            )
-
-        dropped = set(self._fit.dropped)
-        return [t for t in self._tracks if t in step.targets or (t not in dropped and speaks(t))]
-
-    def _refuse_unknown_metres(self, plan: list[StepPlan]) -> None:
-        """A metre that no known one equals is a problem only where a window uses it."""
-        if not self._piece.unknown:
-            return
-        used = {
-            (t, b)
-            for step in plan
-            for t, b in self._piece.unknown
-            if step.start <= b < step.end and t in self._tracks and t not in self._fit.dropped
-        }
-        if not used:
-            return
-        table = self._score.table
-        known = ", ".join("{}/{}".format(*m) for m in self._engine.limits.time_signatures)
-        problems = []
-        for track, bar in sorted(used):
-            first, _ = table.bar_rows(track)
-            metre = "{}/{}".format(*(int(v) for v in table.bars[first + bar, 1:3]))
-            hint = "choose bars farther away or a smaller model_dim"
-            problems.append(
-                Problem(
-                    f"score.tracks[{track}].bars[{bar}]",
-                    metre,
-                    "the model does not know this metre",
-                    known,
-                    hint,
-                )
-            )
-        raise RequestValidationError(problems)
-
-
-def _bar_lengths(score: Score) -> list[int] | None:
-    """How long each bar really is, in the score's ticks, where a metre change in the source file cuts bars
-    short.
-    """
-    source = score.source
-    if source is None or score.n_tracks == 0:
-        return None
-    nominal = np.diff(score.bar_starts)
-    starts = np.asarray(source.file.bar_starts, dtype=np.int64)
-    n = min(len(nominal), len(starts) - 1)
-    real = np.diff(starts[: n + 1]) * score.resolution // source.file.ticks_per_quarter
-    if (real >= nominal[:n]).all():
-        return None
-    return [*np.minimum(real, nominal[:n]).tolist(), *nominal[n:].tolist()]
+    return on_failure == "partial"
 
 
 def _last(events: Iterator[Event]) -> Finished:
     """Let a run go to its end."""
-    event = deque(events, maxlen=1).pop()
-    assert isinstance(event, Finished)
-    return event
+    last = deque(events, maxlen=1).pop()
+    assert isinstance(last, Finished)
+    return last
 
 
-def _note_window(progress: _Progress, step: StepPlan, tracks: list[int], hidden: set[Cell]) -> None:
-    """Remember what the model saw or wrote beside each track it wrote in a step."""
-    bars = range(step.start, step.end)
-    for written in step.targets:
-        window = progress.windows.setdefault(written, {})
-        for track in tracks:
-            mine = step.targets.get(track, ())
-            window.setdefault(track, set()).update(
-                bar for bar in bars if bar in mine or (track, bar) not in hidden
-            )
+def _ended(run: TakeRun) -> Iterator[Event | None]:
+    """A take's work, and its last event."""
+    yield from run.work()
+    yield run.finished()
 
 
-def _wishes(request: GenerationRequest, engine: InferenceEngine) -> Wishes:
-    """Requested values under the model's own attribute names."""
-    tracks = {p.id: dict(p.attributes) for p in request.tracks if p.attributes and not p.ignore}
-    bars: dict[Cell, dict[str, int]] = {}
-    for prompt in request.tracks:
-        for bar, values in prompt.bar_attributes.items():
-            named = {bar_attribute_name(engine.attributes, n): v for n, v in values.items()}
-            bars[prompt.id, bar] = {n: v for n, v in named.items() if n is not None}
-    return Wishes(tracks, bars)
-
-
-def _without(targets: Targets, written: list[Cell]) -> Targets:
-    done = set(written)
-    rest = {t: ([b for b in bars if (t, b) not in done], ar) for t, (bars, ar) in targets.items()}
-    return {t: (bars, ar) for t, (bars, ar) in rest.items() if bars}
+def _as_dict(take: Take) -> dict[str, Any]:
+    ok = take.status == "done"
+    return {
+        "score": take.score if ok else None,
+        "seed": take.seed,
+        "gen_count": take.gen_count,
+        "error": None if take.error is None else str(take.error),
+        "truncated": take.truncated,
+    }

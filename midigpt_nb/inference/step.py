@@ -1,34 +1,33 @@
-"""One step: prompt, attempts until one is accepted, result. A generator of events; its return value is the
-outcome.
+"""One step: attempts until one is accepted. Everything that waits for the model is a generator: it yields
+events, and None when it needs another round of the decode loop.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from midigpt_nb.errors import GrammarDeadlock, NoAcceptableCandidate
+from midigpt_nb.errors import NoAcceptableCandidate
 from midigpt_nb.inference.acceptance import judge
-from midigpt_nb.inference.events import AttemptRejected, BarFinished, Event, NotesArrived, TokenProgress
+from midigpt_nb.inference.events import AttemptRejected, Event
 from midigpt_nb.inference.notes import Block, NoteParser, NotePlacer, Placed
 from midigpt_nb.inference.piece import Cell, Piece
 from midigpt_nb.inference.prompt import Prompt, StepPlan
-from midigpt_nb.inference.prompt_cache import PromptCache
+from midigpt_nb.inference.reporter import Reporter
 from midigpt_nb.inference.rng import SeedStream
-from midigpt_nb.inference.sampler import DrawSettings, Row, Sampler
+from midigpt_nb.inference.sampler import DecodeLoop, DrawSettings, Row
 
 if TYPE_CHECKING:
-    from midigpt_nb.inference.backends.base import Backend
     from midigpt_nb.inference.config import InferenceConfig
     from midigpt_nb.inference.symbols import Symbols
 
-__all__ = ["Attempt", "Outcome", "StepRunner"]
+__all__ = ["Attempt", "Outcome", "StepRunner", "Work"]
 
-NOTES_EVERY_S = 0.05
-PROGRESS_EVERY_S = 0.25
+Work = Generator["Event | None", None, Any]
+AT_ONCE = 8  # attempts side by side with `batch_attempts`
 
 
 @dataclass
@@ -40,8 +39,9 @@ class Attempt:
     placed: dict[Cell, list[Placed]]
     track_tokens: dict[str, int]
     tokens: list[int]
-    complete: bool
-    cancelled: bool = False
+    complete: bool = False
+    stopped: bool = False
+    deadlock: str = ""
     log_prob: float = 0.0
 
     @property
@@ -60,183 +60,192 @@ class Outcome:
     cells: list[Cell] = field(default_factory=list)  # finished
 
     @property
-    def cancelled(self) -> bool:
-        return self.attempt.cancelled
+    def stopped(self) -> bool:
+        return self.attempt.stopped
+
+
+@dataclass
+class _Lane:
+    """An attempt in progress. Its events wait until all attempts before it were rejected."""
+
+    number: int
+    work: Generator[Event | None, None, Attempt]
+    events: deque[Event] = field(default_factory=deque)
+    attempt: Attempt | None = None
+
+    def advance(self) -> None:
+        """Go on until the next round of the loop is needed, or the attempt ends."""
+        while self.attempt is None:
+            try:
+                event = next(self.work)
+            except StopIteration as end:
+                self.attempt = end.value
+                return
+            if event is None:
+                return
+            self.events.append(event)
 
 
 class StepRunner:
-    """Runs steps of one session. `counter` is told about every generated token."""
+    """Runs the steps of one take. `counter(tokens, window, attempt)` is told about new tokens, `clock` about
+    the seconds that turning them into notes took.
+
+    The same (seed, candidate, step, attempt) gives the same draws whatever runs beside it.
+    """
 
     def __init__(
         self,
-        backend: Backend,
+        loop: DecodeLoop,
         symbols: Symbols,
         config: InferenceConfig,
+        *,
         seed: int,
         candidate: int,
+        max_context: int,
         end_tokens: Mapping[bool, int],
-        cancelled: Callable[[], bool],
-        counter: Callable[[int], None],
+        counter: Callable[[int, int, int], None],
+        clock: Callable[[float], None] = lambda seconds: None,
         bar_lengths: Sequence[int] | None = None,
+        watch: Callable[[], Any] | None = None,
+        may_be_empty: Callable[[Cell], bool] = lambda cell: False,
     ) -> None:
-        self._backend, self._symbols, self._config = backend, symbols, config
+        self._loop, self._symbols, self._config = loop, symbols, config
         self._seed, self._candidate = seed, candidate
-        self._end_tokens = end_tokens
-        self._cancelled, self._count = cancelled, counter
-        self._bar_lengths = bar_lengths
-        self._cache = PromptCache(backend)
+        self._max_context, self._end_tokens = max_context, end_tokens
+        self._count, self._clock = counter, clock
+        self._bar_lengths, self._watch, self._may_be_empty = bar_lengths, watch, may_be_empty
 
     def run(
         self, index: int, step: StepPlan, piece: Piece, prompt: Prompt, open_cells: Sequence[Cell]
-    ) -> Generator[Event, None, Outcome]:
-        """Attempts until one is accepted. Raises `NoAcceptableCandidate` when `max_attempts` were rejected.
+    ) -> Generator[Event | None, None, Outcome]:
+        """Attempts until one is accepted, in order, however many are written side by side. Raises
+        `NoAcceptableCandidate` when `max_attempts` were rejected.
 
         `open_cells` are all bars of the session that are still to be written; their old notes do not bound
         new ones.
         """
         reasons: Counter[str] = Counter()
         placer = NotePlacer(piece.table, piece.grid.resolution, open_cells, self._bar_lengths)
-        attempt: Attempt | None = None
-        for number in range(self._config.max_attempts):
+        most, width = self._config.max_attempts, AT_ONCE if self._config.batch_attempts else 1
+        details: dict[str, str] = {}
+        last: Attempt | None = None
+        first = 0
+        while first < most:
+            numbers = range(first, min(first + width, most))
+            lanes = [_Lane(n, self._attempt(index, n, step, prompt, placer.fork())) for n in numbers]
             try:
-                attempt = yield from self._attempt(index, number, step, prompt, placer.fork())
-            except GrammarDeadlock:
-                reasons["deadlock"] += 1
-                yield AttemptRejected(index, number, ("deadlock",), tuple(step.cells))
-                continue
-            finished = attempt.finished
-            after = piece.written(finished)
-            cells = sorted(finished)
-            if attempt.cancelled or (not attempt.complete and not cells):
-                return Outcome(after, attempt, prompt, cells)
-            verdict = judge(piece, after, cells, self._config)
-            if not verdict:
-                return Outcome(after, attempt, prompt, cells)
-            reasons.update(verdict)
-            yield AttemptRejected(index, number, tuple(verdict), tuple(step.cells))
+                while lanes:
+                    for lane in lanes:
+                        lane.advance()
+                    yield from _told(lanes[0])
+                    while lanes and (attempt := lanes[0].attempt) is not None:
+                        verdict, outcome = self._judged(attempt, piece, prompt)
+                        if outcome is not None:
+                            return outcome
+                        last = attempt
+                        lanes.pop(0)
+                        reasons.update(verdict.keys())
+                        details.update(verdict)
+                        yield AttemptRejected(index, attempt.number, tuple(verdict), tuple(step.cells))
+                        if lanes:
+                            yield from _told(lanes[0])
+                    if lanes:
+                        yield None
+            finally:
+                for lane in lanes:
+                    lane.work.close()
+            first = numbers.stop
         raise NoAcceptableCandidate(
-            _explain(index, self._config.max_attempts, reasons),
+            _explain(index, most, reasons, details),
             reasons=dict(reasons),
-            last=attempt.blocks if attempt is not None else None,
+            last=last.blocks if last is not None else None,
         )
+
+    def _judged(
+        self, attempt: Attempt, piece: Piece, prompt: Prompt
+    ) -> tuple[dict[str, str], Outcome | None]:
+        """Why an attempt is refused (reason -> in words), or what it brings."""
+        if attempt.deadlock:
+            return {"deadlock": attempt.deadlock}, None
+        finished = attempt.finished
+        after = piece.written(finished)
+        cells = sorted(finished)
+        outcome = Outcome(after, attempt, prompt, cells)
+        if attempt.stopped or (not attempt.complete and not cells):
+            return {}, outcome
+        verdict = judge(piece, after, cells, self._config, self._may_be_empty)
+        return verdict, None if verdict else outcome
 
     def _attempt(
         self, index: int, number: int, step: StepPlan, prompt: Prompt, placer: NotePlacer
-    ) -> Generator[Event, None, Attempt]:
+    ) -> Generator[Event | None, None, Attempt]:
         """Write the step's bars once."""
         blocks = prompt.fresh_blocks()
         parser = NoteParser(self._symbols, blocks)
         if not step.autoregressive:
             parser.start_block()
-        reporter = _Reporter(index, number, parser, placer)
-        attempt = Attempt(number, blocks, reporter.placed, parser.track_tokens, [], complete=False)
-        # The prompt's last token is fed together with the question what follows it.
-        decoding = self._cache.prepare(prompt.feed[:-1], prompt.positions[:-1], self._cancelled)
-        if decoding is None:
-            attempt.cancelled = True
+        reporter = Reporter(index, number, parser, placer)
+        row = self._row(index, number, step, prompt)
+        attempt = Attempt(number, blocks, reporter.placed, parser.track_tokens, row.tokens)
+        loop = self._loop
+        if not loop.open(prompt.feed, prompt.positions, row):
+            attempt.stopped = True
             return attempt
-        row = Row(
-            matcher=prompt.matcher.fork(),
-            stream=SeedStream(self._seed, self._candidate, index, number),
-            settings=self._draw_settings(number),
-            pending=[int(prompt.feed[-1])],
-            tokens=attempt.tokens,
-        )
-        sampler = Sampler(
-            decoding,
-            [row],
-            pending_positions=[int(prompt.positions[-1])],
-            first_position=prompt.length,
-            budget=self._backend.max_context - prompt.length - 1,
-            end_token=self._end_tokens[step.autoregressive],
-            n_ends=len(blocks),
-            content=self._symbols.content,
-        )
-        while not sampler.done:
-            if self._cancelled():
-                attempt.cancelled = True
-                break
-            before = len(row.tokens)
-            sampler.round()
-            self._count(len(row.tokens) - before)
-            yield from reporter.read(row.tokens[before:], len(row.tokens))
+        read = 0
+        try:
+            while not row.done and not loop.stopped:
+                yield None
+                if len(row.tokens) > read:
+                    self._count(len(row.tokens) - read, prompt.length + len(row.tokens), number)
+                    began = time.perf_counter()
+                    events = reporter.read(row.tokens[read:], len(row.tokens))
+                    self._clock(time.perf_counter() - began)
+                    read = len(row.tokens)
+                    yield from events
+        finally:
+            loop.close(row)
         yield from reporter.flush()
+        attempt.stopped = not row.done
         attempt.complete, attempt.log_prob = row.complete, row.log_prob
+        attempt.deadlock = "" if row.deadlock is None else str(row.deadlock)
         return attempt
 
-    def _draw_settings(self, number: int) -> DrawSettings:
+    def _row(self, index: int, number: int, step: StepPlan, prompt: Prompt) -> Row:
         c = self._config
-        temperature = c.temperature * min(c.temperature_escalation, 3.0) ** number
-        return DrawSettings(temperature, c.top_k, c.top_p, c.mask_k, c.mask_p)
+        temperature = c.temperature * min(c.temperature_escalation, 3.0) ** min(number, 1000)
+        matcher = prompt.matcher.fork()
+        stream = SeedStream(self._seed, self._candidate, index, number)
+        if prompt.controls is not None:
+            prompt.controls.redraw(matcher, stream)
+        return Row(
+            matcher=matcher,
+            stream=stream,
+            settings=DrawSettings(temperature, c.top_k, c.top_p, c.mask_k, c.mask_p),
+            end_token=self._end_tokens[step.autoregressive],
+            n_ends=len(prompt.blocks),
+            budget=self._max_context - prompt.length - 1,
+            next_position=prompt.length,
+            soft=prompt.soft,
+            watch=self._watch() if self._watch is not None else None,
+            # Tracks that are written in turns: the next prompt begins with this one and its answer.
+            keep=step.autoregressive and c.tracks_per_step > 1,
+        )
 
 
-class _Reporter:
-    """Turns tokens into events: notes at least every 50 ms and at the end of a bar, signs of life four
-    times a second.
-    """
-
-    def __init__(self, step: int, attempt: int, parser: NoteParser, placer: NotePlacer) -> None:
-        self._step, self._attempt = step, attempt
-        self._parser, self._placer = parser, placer
-        self.placed: dict[Cell, list[Placed]] = {}
-        self._fresh: list[Placed] = []
-        self._cell: Cell | None = None
-        self._sent_notes = self._sent_progress = 0.0
-
-    def read(self, tokens: Sequence[int], total: int) -> Generator[Event, None, None]:
-        """Events of newly written tokens."""
-        parser = self._parser
-        for token in tokens:
-            before = parser.current
-            was_finished = before is not None and before.finished
-            note = parser.feed(token)
-            block = parser.current
-            if block is None:
-                continue
-            cell = (block.track, block.bar)
-            self._cell = cell
-            if note is not None and (row := self._placer.place(*cell, note)) is not None:
-                self.placed.setdefault(cell, []).append(row)
-                self._fresh.append(row)
-            if block.finished and not (block is before and was_finished):
-                yield from self.flush()
-                yield BarFinished(self._step, self._attempt, *cell)
-        now = time.perf_counter()
-        if self._fresh and now - self._sent_notes >= NOTES_EVERY_S:
-            yield from self.flush()
-        if now - self._sent_progress >= PROGRESS_EVERY_S:
-            self._sent_progress = now
-            yield TokenProgress(self._step, self._attempt, total)
-
-    def flush(self) -> Generator[Event, None, None]:
-        """Send the notes not sent yet."""
-        if self._fresh and self._cell is not None:
-            notes = tuple(
-                (pitch, velocity, onset, duration) for onset, duration, pitch, velocity, _ in self._fresh
-            )
-            self._fresh = []
-            self._sent_notes = time.perf_counter()
-            yield NotesArrived(self._step, self._attempt, *self._cell, notes)
+def _told(lane: _Lane) -> Generator[Event, None, None]:
+    while lane.events:
+        yield lane.events.popleft()
 
 
-def _explain(step: int, attempts: int, reasons: Mapping[str, int]) -> str:
+_HINTS = {
+    "silence": "ask for more density, or set silence_check=False",
+    "novelty": "raise the temperature or novelty_threshold, or set novelty_check=False",
+    "deadlock": "loosen the limits",
+}
+
+
+def _explain(step: int, attempts: int, reasons: Mapping[str, int], details: Mapping[str, str]) -> str:
     why = ", ".join(f"{name} {count} times" for name, count in reasons.items())
-    hints = {
-        "silence": "ask for more density, or set silence_check=False",
-        "novelty": "raise the temperature or novelty_threshold, or set novelty_check=False",
-        "deadlock": "loosen the limits",
-    }
-    advice = "; ".join(hints[name] for name in reasons if name in hints)
-    return f"step {step}: all {attempts} attempts were rejected ({why}); {advice}"
-
-
-def attribute_tokens(attempt: Attempt, names: Mapping[str, str]) -> dict[str, int]:
-    """Attribute values a model wrote before the first bar, by attribute name (`names`: name -> token
-    type).
-    """
-    return {name: attempt.track_tokens[kind] for name, kind in names.items() if kind in attempt.track_tokens}
-
-
-def bar_tokens(block: Any, names: Mapping[str, str]) -> dict[str, int]:
-    """Attribute values a model wrote at a bar, by attribute name."""
-    return {name: block.tokens[kind] for name, kind in names.items() if kind in block.tokens}
+    last = "; ".join(f"{name}: {details[name]}" for name in reasons if details.get(name))
+    advice = "; ".join(_HINTS[name] for name in reasons if name in _HINTS)
+    return f"step {step}: all {attempts} attempts were rejected ({why}); {last}; {advice}"

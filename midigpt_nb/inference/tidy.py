@@ -6,37 +6,16 @@ dict with other keys) is reported as a problem of its own, since the rules have 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-import numpy as np
-
 from midigpt_nb.errors import Problem, RequestValidationError
 from midigpt_nb.inference.config import InferenceConfig
+from midigpt_nb.inference.plain import is_whole, plain
 from midigpt_nb.inference.request import GenerationRequest, TrackPrompt
 
 __all__ = ["is_whole", "plain", "tidied"]
-
-
-def is_whole(value: Any) -> bool:
-    """Whether a plain value is a whole number; True and False are not."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def plain(value: Any) -> Any:
-    """A copy made of lists, dicts and Python numbers; anything else stays as it is.
-
-    >>> plain({"bars": range(2), "level": np.int64(3)})
-    {'bars': [0, 1], 'level': 3}
-    """
-    if isinstance(value, np.generic | np.ndarray):
-        return value.item() if value.ndim == 0 else value.tolist()
-    if isinstance(value, list | tuple | range | set | frozenset):
-        return [plain(v) for v in value]
-    if isinstance(value, Mapping):
-        return {plain(k) if isinstance(k, np.generic) else k: plain(v) for k, v in value.items()}
-    return value
 
 
 def _is_list(value: Any) -> bool:
@@ -70,6 +49,7 @@ _PROMPT: dict[str, tuple[Callable[[Any], bool], str, str]] = {
     "bar_attributes": _PER_BAR,
     "controls": _NAMED,
     "bar_controls": _PER_BAR,
+    "new": (lambda value: value is None or _is_named(value), "a dict {name: value}", "{'instrument': 33}"),
 }
 
 

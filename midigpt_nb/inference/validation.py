@@ -6,85 +6,58 @@ Score tracks without a prompt are context, so a request only names what it is ab
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from midigpt_nb.errors import Problem, RequestValidationError
-from midigpt_nb.inference.config import AUTO, Setting, settings
-from midigpt_nb.inference.controls import check_control
+from midigpt_nb.inference.case import MOST_APPENDED, Case, make_case, new_tracks, targets_of, whole_numbers
+from midigpt_nb.inference.config import AUTO, InferenceConfig, setting_allows, settings
+from midigpt_nb.inference.controls import model_facts
 from midigpt_nb.inference.request import GenerationRequest, TrackPrompt
 from midigpt_nb.inference.suggest import suggestion
 from midigpt_nb.inference.tidy import is_whole, tidied
+from midigpt_nb.inference.warnings_of import warnings_of
+from midigpt_nb.inference.wish_rules import (
+    bar_attribute_name,
+    bar_attributes,
+    bar_wish,
+    controls,
+    impossible_together,
+    metre_changes,
+    track_attributes,
+)
+from midigpt_nb.score.general_midi import PROGRAMS
 
 if TYPE_CHECKING:
     from midigpt_nb.attributes import AttributeAnalyzer
     from midigpt_nb.score.model import Score
 
-__all__ = ["RULES", "Case", "bar_attribute_name", "validate_request"]
+__all__ = [
+    "RULES",
+    "Case",
+    "bar_attribute_name",
+    "bar_wish",
+    "checked_request",
+    "request_warnings",
+    "validate_request",
+]
 
-
-@dataclass(frozen=True)
-class Case:
-    """A request with everything the rules look at."""
-
-    request: GenerationRequest
-    n_bars: list[int]  # per score track
-    drums: list[bool]
-    metres: list[list[tuple[int, int]]]
-    futures: set[tuple[int, int]]
-    time_signatures: list[str]
-    num_bars_map: list[int]
-    supports_infill: bool
-    has_mask_bar: bool
-    analyzer: AttributeAnalyzer | None
-
-    @property
-    def n_tracks(self) -> int:
-        return len(self.n_bars)
-
-    @property
-    def track_range(self) -> str:
-        """The tracks there are, in words."""
-        return f"0..{self.n_tracks - 1}" if self.n_tracks else "none: the score has no tracks"
-
-    def prompts(self) -> Iterator[tuple[str, TrackPrompt]]:
-        """Prompts that name an existing track, with their path."""
-        for i, prompt in enumerate(self.request.tracks):
-            if 0 <= prompt.id < self.n_tracks:
-                yield f"tracks[{i}]", prompt
-
+_log = logging.getLogger(__name__)
 
 Rule = Callable[[Case], Iterator[Problem]]
 
 
 def setting_types(case: Case) -> Iterator[Problem]:
     """Every setting has the type of its default and lies in its range."""
-    config, defaults = case.request.config, type(case.request.config)()
+    default = InferenceConfig()
     for name, setting in settings().items():
-        value, default = getattr(config, name), getattr(defaults, name)
-        ok, allowed = _setting_fits(setting, name, value, default)
+        value = getattr(case.request.config, name)
+        ok, allowed = setting_allows(name, value)
         if not ok:
-            hint = suggestion(value, setting.choices) if setting.choices else f"{default!r} is the default"
+            usual = f"{getattr(default, name)!r} is the default"
+            hint = suggestion(value, setting.choices) if setting.choices else usual
             yield Problem(f"config.{name}", value, "is not possible", allowed, hint)
-
-
-def _setting_fits(setting: Setting, name: str, value: Any, default: Any) -> tuple[bool, str]:
-    """Whether a value will do, and what would, in words."""
-    if isinstance(default, bool):
-        return isinstance(value, bool), "True, False"
-    if isinstance(default, list):
-        return isinstance(value, list) and all(map(is_whole, value)), "a list of track ids"
-    if isinstance(default, str):
-        return isinstance(value, str) and setting.accepts(value), setting.allowed
-    broken = isinstance(default, float)
-    number = is_whole(value) or (broken and isinstance(value, float) and value == value)
-    if number and name == "temperature_escalation" and setting.high is not None:
-        value = min(value, setting.high)  # too bold an escalation is toned down later, not refused
-    kind = "a number" if broken else "a whole number"
-    words = kind if setting.allowed == "any value" else f"{kind} {setting.allowed}"
-    return number and abs(value) != math.inf and setting.accepts(value), words
 
 
 def window_sizes(case: Case) -> Iterator[Problem]:
@@ -141,25 +114,67 @@ def score_shape(case: Case) -> Iterator[Problem]:
 
 
 def track_ids(case: Case) -> Iterator[Problem]:
-    """Prompts name existing tracks, each once."""
+    """Prompts name existing tracks or ones to be added, each once."""
     if not case.request.tracks:
         yield Problem("tracks", [], "there is nothing to do", "at least one TrackPrompt")
     seen: set[Any] = set()
     for i, prompt in enumerate(case.request.tracks):
         path = f"tracks[{i}].id"
-        if not 0 <= prompt.id < case.n_tracks:
-            yield Problem(path, prompt.id, "there is no such track", case.track_range)
+        if prompt.new is not None and not case.n_score_tracks <= prompt.id < case.n_tracks:
+            numbered = case.n_score_tracks + len(new_tracks(case.request, case.n_score_tracks))
+            yield Problem(path, prompt.id, "new tracks are numbered on from the last one", str(numbered))
+        elif not 0 <= prompt.id < case.n_tracks:
+            hint = "new={'instrument': ...} adds a track" if prompt.id == case.n_score_tracks else ""
+            yield Problem(path, prompt.id, "there is no such track", case.track_range, hint)
         elif prompt.id in seen:
             yield Problem(path, prompt.id, "this track already has a prompt", "one prompt per track")
         else:
             seen.add(prompt.id)
 
 
+def added_tracks(case: Case) -> Iterator[Problem]:
+    """A track to be added is written from scratch: autoregressive, with an instrument and a kind."""
+    for i, prompt in enumerate(case.request.tracks):
+        if prompt.new is None:
+            continue
+        path = f"tracks[{i}]"
+        if not prompt.autoregressive or prompt.ignore:
+            message = "a new track has nothing yet that could be filled in or left alone"
+            yield Problem(f"{path}.autoregressive", prompt.autoregressive, message, "True")
+        for name, value in prompt.new.items():
+            here = f"{path}.new[{name!r}]"
+            if name not in ("instrument", "track_type"):
+                known = ("instrument", "track_type")
+                yield Problem(
+                    here, value, "there is no such entry", ", ".join(known), suggestion(name, known)
+                )
+            elif name == "track_type" and value not in ("melodic", "drum"):
+                hint = suggestion(value, ("melodic", "drum"))
+                yield Problem(here, value, "there is no such kind of track", "'melodic', 'drum'", hint)
+            elif name == "instrument" and program_number(value) is None:
+                hint = suggestion(value, PROGRAMS) if isinstance(value, str) else ""
+                yield Problem(
+                    here, value, "there is no such instrument", "0..127, or a General MIDI name", hint
+                )
+
+
+def program_number(value: Any) -> int | None:
+    """The General MIDI program of a number or a name; None when there is none.
+
+    >>> program_number("violin"), program_number(33), program_number(128)
+    (40, 33, None)
+    """
+    if isinstance(value, str):
+        names = [name.casefold() for name in PROGRAMS]
+        return names.index(value.casefold()) if value.casefold() in names else None
+    return value if is_whole(value) and 0 <= value <= 127 else None
+
+
 def context_ids(case: Case) -> Iterator[Problem]:
     """Lists of context tracks name existing tracks."""
     for name in ("context_drop", "context_keep"):
         ids = getattr(case.request.config, name)
-        for id_ in _ints(ids) if isinstance(ids, list) else ():
+        for id_ in whole_numbers(ids) if isinstance(ids, list) else ():
             if not 0 <= id_ < case.n_tracks:
                 yield Problem(f"config.{name}", id_, "there is no such track", case.track_range)
 
@@ -180,54 +195,53 @@ def roles(case: Case) -> Iterator[Problem]:
                 "an ignored track is not shown anyway",
                 "[] with ignore",
             )
-        both = sorted(set(_ints(prompt.bars)) & set(_ints(prompt.mask_bars)))
+        both = sorted(set(whole_numbers(prompt.bars)) & set(whole_numbers(prompt.mask_bars)))
         if both:
             yield Problem(
                 f"{path}.mask_bars", both, "these bars are to be written", "bars that are not in `bars`"
             )
 
 
-def _ints(values: Sequence[Any]) -> list[int]:
-    return [v for v in values if is_whole(v)]
-
-
 def bar_numbers(case: Case) -> Iterator[Problem]:
-    """Bars exist; what an autoregressive track writes reaches to the end."""
+    """Bars exist; what an autoregressive track writes reaches to the end of the piece or past it."""
     for path, prompt in case.prompts():
         n = case.n_bars[prompt.id]
         for name in ("bars", "mask_bars"):
-            wrong = [b for b in getattr(prompt, name) if not is_whole(b) or not 0 <= b < n]
-            if wrong:
-                yield Problem(f"{path}.{name}", wrong, "there are no such bars", f"0..{n - 1}")
-        bars = sorted(_ints(prompt.bars))
-        if prompt.autoregressive and bars and bars[0] >= 0 and bars != list(range(bars[0], n)):
-            message = "a continued track is written from one bar to the end, without gaps or repeats"
-            yield Problem(f"{path}.bars", prompt.bars, message, f"[k, ..., {n - 1}] or []")
+            end = n + MOST_APPENDED if prompt.autoregressive and name == "bars" else n
+            wrong = [b for b in getattr(prompt, name) if not is_whole(b) or not 0 <= b < end]
+            if wrong and end > n:
+                message = f"a continuation adds {MOST_APPENDED} bars at most"
+                yield Problem(f"{path}.bars", wrong, message, f"0..{end - 1}")
+            elif wrong:
+                hint = "autoregressive=True adds bars" if name == "bars" and n in wrong else ""
+                yield Problem(f"{path}.{name}", wrong, "there are no such bars", f"0..{n - 1}", hint)
+        if prompt.autoregressive:
+            yield from _to_the_end(path, prompt, n)
+
+
+def _to_the_end(path: str, prompt: TrackPrompt, n: int) -> Iterator[Problem]:
+    bars = sorted(whole_numbers(prompt.bars))
+    if not bars or bars[0] < 0:
+        return
+    if bars != list(range(bars[0], bars[-1] + 1)) or bars[-1] < n - 1 or bars[0] > n:
+        message = "a continued track is written from one bar to the end, without gaps or repeats"
+        yield Problem(f"{path}.bars", prompt.bars, message, f"[k, ..., {n - 1}], further, or []")
 
 
 def future_targets(case: Case) -> Iterator[Problem]:
     """A bar marked as hidden in the score cannot be written."""
     for path, prompt in case.prompts():
-        wrong = [b for b in targets_of(prompt, case.n_bars[prompt.id]) if (prompt.id, b) in case.futures]
+        wrong = [b for b in case.written(prompt) if (prompt.id, b) in case.futures]
         if wrong:
             yield Problem(
                 f"{path}.bars", wrong, "the score marks these bars as future", "bars with future=False"
             )
 
 
-def targets_of(prompt: TrackPrompt, n_bars: int) -> list[int]:
-    """The bars a prompt asks to write: ascending, each once; all bars for a whole autoregressive track."""
-    if prompt.ignore:
-        return []
-    if prompt.autoregressive and not prompt.bars:
-        return list(range(n_bars))
-    return sorted(set(_ints(prompt.bars)))
-
-
 def anything(case: Case) -> Iterator[Problem]:
     """There is something to write, and the model can do it."""
     prompts = [p for _, p in case.prompts()]
-    written = [p for p in prompts if targets_of(p, case.n_bars[p.id])]
+    written = [p for p in prompts if case.written(p)]
     if prompts and not written:
         yield Problem(
             "tracks",
@@ -239,123 +253,6 @@ def anything(case: Case) -> Iterator[Problem]:
         yield Problem("tracks", "bars", "this model cannot fill in bars", "autoregressive=True")
 
 
-def _value_problem(case: Case, path: str, name: str, value: Any, track: int) -> Iterator[Problem]:
-    assert case.analyzer is not None
-    row = case.analyzer.get(name)
-    assert row is not None
-    if not row.emitted:
-        message = "this model measures it, but was never taught it"
-        yield Problem(path, value, message, ", ".join(_known(case, row.level)) or "none")
-        return
-    if not is_whole(value) or not 0 <= value < row.size:
-        yield Problem(path, value, "is not a level of this attribute", f"0..{row.size - 1}")
-    kind = "drum" if case.drums[track] else "melodic"
-    if row.track_type not in ("both", kind):
-        fitting = [
-            a.name
-            for a in case.analyzer.attributes
-            if a.level == row.level and a.track_type in ("both", kind)
-        ]
-        yield Problem(
-            path, value, f"{name!r} is for {row.track_type} tracks, this one is {kind}", ", ".join(fitting)
-        )
-
-
-def _known(case: Case, level: str) -> list[str]:
-    """Attributes of a level that can be asked for."""
-    assert case.analyzer is not None
-    return [a.name for a in case.analyzer.attributes if a.level == level and a.emitted]
-
-
-def track_attributes(case: Case) -> Iterator[Problem]:
-    """Track wishes: known names, possible values, right kind of track."""
-    if case.analyzer is None:
-        return
-    for path, prompt in case.prompts():
-        for name, value in prompt.attributes.items():
-            here = f"{path}.attributes[{name!r}]"
-            row = case.analyzer.get(name)
-            if row is None:
-                hint = suggestion(name, _known(case, "track")) or "this model has none"
-                yield Problem(here, value, "this model has no such attribute", "", hint)
-            elif row.level != "track":
-                yield Problem(here, value, "this attribute belongs to bars", "", "put it in bar_attributes")
-            else:
-                yield from _value_problem(case, here, name, value, prompt.id)
-
-
-def bar_attribute_name(analyzer: AttributeAnalyzer, name: str) -> str | None:
-    """The bar-level attribute that `name` means: itself, or `bar_` + itself; None when the model has
-    neither.
-    """
-    for candidate in (name, f"bar_{name}"):
-        row = analyzer.get(candidate)
-        if row is not None and row.level == "bar":
-            return candidate
-    return None
-
-
-def bar_attributes(case: Case) -> Iterator[Problem]:
-    """Bar wishes: bars that are written, known names, possible values, right kind of track."""
-    if case.analyzer is None:
-        return
-    known = _known(case, "bar")
-    for path, prompt in case.prompts():
-        written = set(targets_of(prompt, case.n_bars[prompt.id]))
-        for bar, wishes in prompt.bar_attributes.items():
-            here = f"{path}.bar_attributes[{bar}]"
-            if bar not in written:
-                yield Problem(here, bar, "this bar is not written", "bars of the same prompt")
-                continue
-            for name, value in wishes.items():
-                real = bar_attribute_name(case.analyzer, name)
-                if real is not None:
-                    yield from _value_problem(case, f"{here}[{name!r}]", real, value, prompt.id)
-                elif case.analyzer.get(name) is not None:
-                    hint = f"put it in attributes; per bar there are: {', '.join(known) or 'none'}"
-                    yield Problem(
-                        f"{here}[{name!r}]", value, "this model has it for whole tracks only", "", hint
-                    )
-                else:
-                    hint = suggestion(name, known) or "this model has none for bars"
-                    yield Problem(f"{here}[{name!r}]", value, "this model has no such attribute", "", hint)
-
-
-def controls(case: Case) -> Iterator[Problem]:
-    """Controls: known, possible, and no metre that contradicts the score."""
-    for name, value in case.request.controls.items():
-        yield from check_control(name, value, "piece", case.time_signatures, f"controls[{name!r}]")
-    for path, prompt in case.prompts():
-        written = targets_of(prompt, case.n_bars[prompt.id])
-        for name, value in prompt.controls.items():
-            yield from _control(case, name, value, "track", f"{path}.controls[{name!r}]", prompt.id, written)
-        for bar, wishes in prompt.bar_controls.items():
-            here = f"{path}.bar_controls[{bar}]"
-            if bar not in written:
-                yield Problem(here, bar, "this bar is not written", "bars of the same prompt")
-                continue
-            for name, value in wishes.items():
-                yield from _control(case, name, value, "bar", f"{here}[{name!r}]", prompt.id, [bar])
-
-
-def _control(
-    case: Case, name: str, value: Any, level: Any, path: str, track: int, bars: Sequence[int]
-) -> Iterator[Problem]:
-    problems = list(check_control(name, value, level, case.time_signatures, path))
-    yield from problems
-    if problems or name != "time_signature":
-        return
-    wanted = case.time_signatures[value]
-    n = case.n_bars[track]
-    other = [b for b in bars if 0 <= b < n and "{}/{}".format(*case.metres[track][b]) != wanted]
-    if other:
-        has = "{}/{}".format(*case.metres[track][other[0]])
-        message = f"{wanted} is not the metre of the bars to write (bar {other[0]} is in {has})"
-        yield Problem(
-            path, value, message, "the score's own metre", "change the bars' metre in the score first"
-        )
-
-
 RULES: tuple[Rule, ...] = (
     setting_types,
     window_sizes,
@@ -363,6 +260,7 @@ RULES: tuple[Rule, ...] = (
     mask_mode,
     score_shape,
     track_ids,
+    added_tracks,
     context_ids,
     roles,
     bar_numbers,
@@ -371,6 +269,8 @@ RULES: tuple[Rule, ...] = (
     track_attributes,
     bar_attributes,
     controls,
+    metre_changes,
+    impossible_together,
 )
 
 
@@ -380,11 +280,15 @@ def problems_of(case: Case) -> list[Problem]:
 
 
 def _spell_out(request: GenerationRequest, n_bars: int) -> None:
-    """Sort bars and name each once; list the bars of whole autoregressive tracks."""
+    """Sort bars and name each once; list the bars of whole autoregressive tracks; say what new tracks are."""
     for prompt in request.tracks:
         if not prompt.ignore:
             prompt.bars = targets_of(prompt, n_bars)
         prompt.mask_bars = sorted(set(prompt.mask_bars))
+        if prompt.new is not None:
+            drum = prompt.new.get("track_type") == "drum"
+            instrument = program_number(prompt.new.get("instrument", 0))
+            prompt.new = {"instrument": instrument, "track_type": "drum" if drum else "melodic"}
 
 
 def validate_request(
@@ -394,40 +298,34 @@ def validate_request(
     problems.
 
     `encoder_config` is the model's configuration (`engine.tokenizer.config`); without `analyzer` attribute
-    names are not checked. Nothing that is passed in is changed.
+    names are not checked. Nothing that is passed in is changed. What is possible but likely not meant is
+    logged (`request_warnings` lists it).
+    """
+    checked, warnings = checked_request(request, score, encoder_config, analyzer)
+    for text in warnings:
+        _log.warning(text)
+    return checked
+
+
+def checked_request(
+    request: GenerationRequest, score: Score, encoder_config: Any, analyzer: AttributeAnalyzer | None = None
+) -> tuple[GenerationRequest, list[str]]:
+    """`validate_request` and `request_warnings` in one: the normalised copy and the warnings, nothing
+    logged.
     """
     request = tidied(request)
-    case = make_case(request, score.table, encoder_config, analyzer)
+    case = make_case(request, score.table, encoder_config, model_facts(encoder_config), analyzer)
     problems = problems_of(case)
     if problems:
         raise RequestValidationError(problems)
+    warnings = list(warnings_of(case, tuple(encoder_config.pitch_range)))
     _spell_out(request, min(case.n_bars))
-    return request
+    return request, warnings
 
 
-def make_case(
-    request: GenerationRequest, table: Any, encoder_config: Any, analyzer: AttributeAnalyzer | None
-) -> Case:
-    """Collect what the rules look at."""
-    tracks, bars = table.tracks, table.bars
-    rows = [table.bar_rows(t) for t in range(table.n_tracks)]
-    return Case(
-        request=request,
-        n_bars=[last - first for first, last in rows],
-        drums=[bool(d) for d in tracks[:, 2]],
-        metres=[[(int(n), int(d)) for n, d in bars[first:last, 1:3]] for first, last in rows],
-        futures={
-            (t, b)
-            for t, (first, last) in enumerate(rows)
-            for b in (bars[first:last, 3] & 1).nonzero()[0].tolist()
-        },
-        time_signatures=[_metre_name(m) for m in encoder_config.time_signatures],
-        num_bars_map=sorted(int(n) for n in encoder_config.num_bars_map),
-        supports_infill=bool(encoder_config.supports_infill),
-        has_mask_bar=bool(encoder_config.supports_mask_bar_token),
-        analyzer=analyzer,
-    )
-
-
-def _metre_name(metre: Any) -> str:
-    return metre if isinstance(metre, str) else "{}/{}".format(*metre)
+def request_warnings(
+    request: GenerationRequest, score: Score, encoder_config: Any, analyzer: AttributeAnalyzer | None = None
+) -> list[str]:
+    """What is possible in a valid request, but likely not meant: one sentence each, with its place."""
+    case = make_case(tidied(request), score.table, encoder_config, model_facts(encoder_config), analyzer)
+    return list(warnings_of(case, tuple(encoder_config.pitch_range)))

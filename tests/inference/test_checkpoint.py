@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 import tracemalloc
@@ -11,7 +12,7 @@ import pytest
 
 from midigpt_nb.errors import CheckpointError
 from midigpt_nb.inference import InferenceEngine
-from midigpt_nb.inference.checkpoint import GPT2Shape, read_checkpoint, write_checkpoint
+from midigpt_nb.inference.checkpoint import GPT2Shape, read_checkpoint, save_checkpoint, write_checkpoint
 from midigpt_nb.training.vocabulary import encoder_config
 
 from .conftest import random_arrays, write_tiny_checkpoint
@@ -66,7 +67,7 @@ def test_a_file_in_parts_is_read_as_one(tmp_path, arrays):
     assert read_checkpoint(whole).shape == SHAPE
 
 
-def test_mask_buffers_of_old_exports_are_skipped(tmp_path, arrays):
+def test_d28_mask_buffers_of_old_exports_are_skipped(tmp_path, arrays):
     extra = {"transformer.h.0.attn.bias": np.ones((1, 1)), "transformer.h.0.attn.masked_bias": np.zeros(1)}
     write_checkpoint(tmp_path / "a.safetensors", {**arrays, **extra}, SHAPE, {})
     assert set(read_checkpoint(tmp_path / "a.safetensors").arrays) == set(arrays)
@@ -94,7 +95,7 @@ def damaged(path, arrays, *, header=None, drop_metadata=False, metadata=None, cu
         pytest.param({"cut": 5}, "not a safetensors file", id="five bytes"),
         pytest.param({"cut": 200}, "not a safetensors file", id="cut in the header"),
         pytest.param({"cut": -100}, "lies outside the file", id="cut in the arrays"),
-        pytest.param({"drop_metadata": True}, "no metadata", id="no metadata"),
+        pytest.param({"drop_metadata": True}, "no metadata", id="d28 no metadata"),
         pytest.param({"metadata": {"format_version": "1"}}, "format version '1'", id="other version"),
         pytest.param(
             {"metadata": {"arch": "llama"}}, "architecture 'llama' is unknown", id="other architecture"
@@ -149,8 +150,8 @@ def test_hostile_files_are_refused_quickly_and_in_words(tmp_path, arrays, facts,
     damaged(path, arrays, **facts)
     began = time.perf_counter()
     with pytest.raises(CheckpointError, match=words):
-        read_checkpoint(path)
-    assert time.perf_counter() - began < 2
+        dict(read_checkpoint(path).arrays)
+    assert time.perf_counter() - began < 5
 
 
 @pytest.mark.parametrize(
@@ -181,20 +182,6 @@ def test_a_huge_hollow_file_is_refused_without_reading_it(tmp_path, arrays):
         read_checkpoint(path)
     assert tracemalloc.get_traced_memory()[1] < 8 << 20
     tracemalloc.stop()
-
-
-def test_a_bundle_whose_arrays_are_mostly_air_is_refused(tmp_path, arrays):
-    torch = pytest.importorskip("torch")
-    state = {n: torch.from_numpy(a) for n, a in arrays.items()}
-    state["lm_head.weight"] = torch.zeros(1).expand(7, 4)
-    sizes = dict(SHAPE.__dict__)
-    bundle = {"format_version": 1, "config": sizes, "encoder_config": "{}", "state_dict": state}
-    torch.save(bundle, tmp_path / "a.pt")
-    with pytest.raises(CheckpointError, match="missing arrays"):
-        read_checkpoint(tmp_path / "a.pt")
-    (tmp_path / "b.pt").write_bytes(b"PK\x03\x04 not really")
-    with pytest.raises(CheckpointError, match="refused"):
-        read_checkpoint(tmp_path / "b.pt")
 
 
 @pytest.mark.parametrize(
@@ -234,53 +221,107 @@ def test_other_paths(tmp_path, name, words):
     (tmp_path / "song.mid").write_bytes(b"MThd")
     with pytest.raises(CheckpointError, match=words):
         read_checkpoint(tmp_path / name)
-    with pytest.raises(CheckpointError, match="folder"):
+    with pytest.raises(FileNotFoundError, match=r"folder without 'config\.json'"):
         read_checkpoint(tmp_path)
 
 
-def test_a_packed_bundle_is_read_without_running_code(tmp_path, arrays):
-    torch = pytest.importorskip("torch")
-    state = {n: torch.from_numpy(a) for n, a in arrays.items()}
-    bundle = {
-        "format_version": 1,
-        "arch": None,
-        "config": dict(SHAPE.__dict__),
-        "encoder_config": "{}",
-        "state_dict": state,
-    }
-    torch.save(bundle, tmp_path / "a.pt")
-    np.testing.assert_array_equal(
-        read_checkpoint(tmp_path / "a.pt").arrays["lm_head.weight"], arrays["lm_head.weight"]
-    )
-
-    class Trap:
-        def __reduce__(self):
-            return (open, (str(tmp_path / "sprung"), "w"))
-
-    torch.save({**bundle, "arch": Trap()}, tmp_path / "trap.pt")
-    with pytest.raises(CheckpointError, match="refused"):
-        read_checkpoint(tmp_path / "trap.pt")
-    assert not (tmp_path / "sprung").exists()
-
-
-def test_vocabulary_and_weights_must_agree(tmp_path):
+def test_d28_vocabulary_and_weights_must_agree(tmp_path):
     shape = GPT2Shape(vocab_size=700, n_positions=64, n_embd=8, n_layer=1, n_head=2)
     write_checkpoint(tmp_path / "a.safetensors", random_arrays(shape), shape, encoder_config())
     with pytest.raises(CheckpointError, match="700 tokens, its encoder configuration describes 833"):
         InferenceEngine.from_checkpoint(tmp_path / "a.safetensors")
 
 
-def test_names(tmp_path, monkeypatch):
-    from midigpt_nb.inference import engine as module
+def test_fields_that_are_left_out_take_the_defaults():
+    assert GPT2Shape.from_dict({"n_embd": 64}) == GPT2Shape(647, 2048, 64, 6, 8)
 
-    path = write_tiny_checkpoint(tmp_path / "pocket.safetensors")
-    monkeypatch.setitem(module.BUNDLED, "pocket", path)
-    monkeypatch.setattr(module, "_told", set())
-    assert InferenceEngine.from_pretrained().name == "pocket"
-    with pytest.warns(UserWarning, match="bundled model 'pocket'"):
-        assert InferenceEngine.from_pretrained("ghost").name == "pocket"
-    InferenceEngine.from_pretrained("ghost")  # said once; a second warning would be an error
-    with pytest.raises(CheckpointError, match=r"from_checkpoint\(path\), or use from_pretrained\('pocket'\)"):
-        InferenceEngine.from_pretrained("yellow")
-    with pytest.raises(CheckpointError, match="did you mean 'pocket'"):
-        InferenceEngine.from_pretrained("poket")
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_saving_and_reading_again(tmp_path, arrays, dtype):
+    write_checkpoint(tmp_path / "a.safetensors", arrays, SHAPE, {"resolution": 12})
+    first = read_checkpoint(tmp_path / "a.safetensors")
+    save_checkpoint(first, tmp_path / "b.safetensors", dtype=dtype)
+    again = read_checkpoint(tmp_path / "b.safetensors")
+    assert (again.shape, again.encoder_config) == (first.shape, first.encoder_config)
+    close = {"float32": 0, "float16": 1e-3, "bfloat16": 8e-3}[dtype]
+    for name, array in first.arrays.items():
+        np.testing.assert_allclose(again.arrays[name], array, rtol=close, atol=1e-6 if close else 0)
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []  # nothing half-written
+
+
+def test_what_is_saved_is_what_other_readers_expect(tmp_path, arrays):
+    """The `safetensors` package and torch agree with what was written, rounding included."""
+    torch = pytest.importorskip("torch")
+    safetensors = pytest.importorskip("safetensors")
+    write_checkpoint(tmp_path / "a.safetensors", arrays, SHAPE, {"resolution": 12})
+    save_checkpoint(read_checkpoint(tmp_path / "a.safetensors"), tmp_path / "b.safetensors", dtype="bfloat16")
+    with safetensors.safe_open(tmp_path / "b.safetensors", "pt") as file:
+        assert json.loads(file.metadata()["config"]) == SHAPE.__dict__
+        assert file.metadata()["format_version"] == "2"
+        for name in file.keys():  # noqa: SIM118 - not a dict
+            assert torch.equal(file.get_tensor(name), torch.from_numpy(arrays[name]).bfloat16())
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "words"),
+    [
+        ("b.pt", {}, "must end in .safetensors"),
+        ("b.safetensors", {"dtype": "int8"}, "dtype 'int8' is unknown"),
+    ],
+)
+def test_saving_elsewhere_or_otherwise_is_refused(tmp_path, arrays, name, facts, words):
+    write_checkpoint(tmp_path / "a.safetensors", arrays, SHAPE, {})
+    with pytest.raises(CheckpointError, match=words):
+        save_checkpoint(read_checkpoint(tmp_path / "a.safetensors"), tmp_path / name, **facts)
+
+
+def test_u11_the_checksum_is_that_of_the_file(tmp_path):
+    path = write_tiny_checkpoint(tmp_path / "tiny.safetensors")
+    right = hashlib.sha256(path.read_bytes()).hexdigest()
+    source = InferenceEngine.from_checkpoint(path, sha256=right).source
+    assert source.as_dict() == {"name": "tiny", "repo": None, "revision": None, "sha256": right}
+    with pytest.raises(CheckpointError, match="another file: its SHA-256 is"):
+        InferenceEngine.from_checkpoint(path, sha256="ab" * 32)
+    data = path.read_bytes()
+    path.unlink()
+    for i in range(2):
+        (tmp_path / f"tiny.safetensors.00{i}").write_bytes(data[i * 999 : (i + 1) * 999 if i == 0 else None])
+    assert InferenceEngine.from_checkpoint(path, sha256=right).source.sha256 == right  # of all parts
+
+
+def test_u10_a_model_in_a_small_type_is_never_in_memory_in_a_large_one(tmp_path):
+    """Loading 40 MB of float32 as bfloat16 takes 20 MB and one array, not both copies."""
+    torch = pytest.importorskip("torch")
+    from midigpt_nb.inference.backends.gpt2 import from_checkpoint
+
+    shape = GPT2Shape(512, 512, 256, 12, 4)
+    write_checkpoint(tmp_path / "a.safetensors", random_arrays(shape), shape, {})
+    checkpoint = read_checkpoint(tmp_path / "a.safetensors")
+    total = 4 * sum(int(np.prod(size)) for size in shape.arrays().values())
+    largest = 4 * max(int(np.prod(size)) for size in shape.arrays().values())
+    tracemalloc.start()  # numpy's arrays are traced, torch's are not
+    backend = from_checkpoint(checkpoint, dtype="bfloat16")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert backend.dtype == torch.bfloat16 and backend.n_parameters * 4 == total
+    assert peak < 3 * largest + (1 << 20) < total / 5
+
+
+def test_opening_reads_no_array(tmp_path):
+    path = write_tiny_checkpoint(tmp_path / "t.safetensors", context=8192)
+    tracemalloc.start()
+    checkpoint = read_checkpoint(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < path.stat().st_size / 4
+    assert checkpoint.arrays["transformer.wpe.weight"].shape == (8192, 32)
+
+
+def test_the_order_of_the_references_arguments(tmp_path):
+    """`from_checkpoint(path, analyzer, device)`, as in the reference."""
+    path = write_tiny_checkpoint(tmp_path / "t.safetensors")
+    engine = InferenceEngine.from_checkpoint(path, None, "cpu")
+    other = InferenceEngine.from_checkpoint(path, engine.attributes, "auto")
+    assert other.attributes is engine.attributes
+    put_together = InferenceEngine(engine.backend, engine.tokenizer, engine.attributes)
+    assert put_together.attributes is engine.attributes and put_together.source.sha256 is None

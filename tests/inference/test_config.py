@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 
 import numpy as np
@@ -99,3 +100,44 @@ def test_copies_are_independent():
     request = GenerationRequest(tracks=[TrackPrompt(id=0, bars=[1])])
     request.copy().tracks[0].bars.append(2)
     assert request.tracks[0].bars == [1]
+
+
+WHOLE = GenerationRequest(
+    [
+        TrackPrompt(
+            0,
+            [4, 5],
+            mask_bars=[7],
+            attributes={"note_density": 3},
+            bar_attributes={4: {"max_polyphony": 2}},
+            controls={"pitch_mask": {"scale": "major", "root": "D"}, "sounding_limit": 2},
+            bar_controls={
+                5: {"rhythm_mask": {"positions": [{"pos": 0, "polyphony": 2}]}, "pitch_mask": None}
+            },
+        ),
+        TrackPrompt(1, ignore=True),
+        TrackPrompt(3, autoregressive=True, new={"instrument": 40, "track_type": "melodic"}),
+    ],
+    InferenceConfig(model_dim="auto", top_k=5, context_keep=[0], adherence="strict", note_end="bar"),
+    {"velocity": False},
+)
+
+
+def test_u14_a_request_survives_json():
+    data = json.loads(json.dumps(WHOLE.to_dict()))
+    assert data["config"]["model_dim"] == "auto"
+    again = GenerationRequest.from_dict(data)
+    assert again == WHOLE and again.to_dict() == WHOLE.to_dict()
+    data["tracks"][0]["controls"]["pitch_mask"]["scale"] = "blues"
+    assert again == WHOLE, "nothing is shared with the data it was made of"
+
+
+def test_u14_numpy_numbers_become_plain_ones():
+    asked = GenerationRequest([TrackPrompt(np.int64(1), np.arange(2), attributes={"key": np.int16(3)})])
+    data = json.loads(json.dumps(asked.to_dict()))
+    assert data["tracks"] == [{"id": 1, "bars": [0, 1], "attributes": {"key": 3}}]
+
+
+def test_what_is_not_said_is_not_written():
+    assert TrackPrompt(2, []).to_dict() == {"id": 2, "bars": []}
+    assert InferenceConfig.from_dict(InferenceConfig().to_dict()) == InferenceConfig()

@@ -54,7 +54,7 @@ FOUR = [True, True, True, True, False]
         ),
     ],
 )
-def test_worked_examples(q, content, setting, expected):
+def test_k10_worked_examples(q, content, setting, expected):
     got = apply_filters(np.array(q), np.array(content), **setting)
     assert got == pytest.approx(expected, abs=1e-9)
 

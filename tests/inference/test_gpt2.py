@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -60,12 +61,16 @@ def backend():
 TOKENS = np.random.default_rng(1).integers(0, 50, 40)
 
 
+def ask(decoding, *rows):
+    """Logits after feeding (tokens, positions) to each row."""
+    return decoding.logits([np.asarray(t) for t, _ in rows], [np.asarray(p) for _, p in rows])
+
+
 @pytest.mark.parametrize("chunks", [[40], [1] * 40, [13, 1, 20, 6]], ids=["at once", "one by one", "mixed"])
 def test_logits_are_those_of_the_definition_however_the_tokens_are_fed(backend, chunks):
-    decoding, done = backend.start(), 0
+    decoding, done = backend.start(1), 0
     for n in chunks:
-        places = np.arange(done, done + n)
-        logits = decoding.logits(TOKENS[None, done : done + n], places)
+        logits = ask(decoding, (TOKENS[done : done + n], np.arange(done, done + n)))
         done += n
         assert logits.shape == (1, 50)
         np.testing.assert_allclose(logits[0], by_definition(TOKENS[:done], np.arange(done)), atol=1e-4)
@@ -73,9 +78,9 @@ def test_logits_are_those_of_the_definition_however_the_tokens_are_fed(backend, 
 
 def test_skipping_tokens_with_their_positions_kept_is_the_same_as_never_having_them(backend):
     kept = np.array([0, 1, 2, 9, 10, 11, 30])
-    decoding = backend.start()
-    decoding.feed(TOKENS[None, kept[:4]], kept[:4])
-    logits = decoding.logits(TOKENS[None, kept[4:]], kept[4:])
+    decoding = backend.start(1)
+    decoding.feed(0, TOKENS[kept[:4]], kept[:4])
+    logits = ask(decoding, (TOKENS[kept[4:]], kept[4:]))
     np.testing.assert_allclose(logits[0], by_definition(TOKENS[kept], kept), atol=1e-4)
 
 
@@ -83,54 +88,131 @@ def test_logits_are_those_of_the_reference():
     recorded = json.loads((Path(__file__).parent / "data" / "gpt2_logits.json").read_text())
     shape = GPT2Shape(64, 64, 32, 2, 4)
     network = GPT2Backend(shape, random_arrays(shape, seed=3), torch.device("cpu"), torch.float32)
-    tokens = np.array([recorded["tokens"]])
+    tokens = np.array(recorded["tokens"])
     for last, logits in recorded["logits"].items():
         n = int(last) + 1
-        got = network.start().logits(tokens[:, :n], np.arange(n))[0]
+        got = ask(network.start(1), (tokens[:n], np.arange(n)))[0]
         np.testing.assert_allclose(got, logits, atol=1e-4)
 
 
-def test_rewinding_forgets_exactly_what_came_after(backend):
-    decoding = backend.start()
-    decoding.feed(TOKENS[None, :20], np.arange(20))
-    first = decoding.logits(TOKENS[None, 20:21], np.array([20])).copy()
-    decoding.logits(TOKENS[None, 30:35], np.arange(21, 26))
-    decoding.rewind(20)
-    assert decoding.length == 20
-    np.testing.assert_array_equal(decoding.logits(TOKENS[None, 20:21], np.array([20])), first)
-    with pytest.raises(ValueError, match="rewind"):
-        decoding.rewind(30)
+def test_a_beginning_of_a_frozen_prompt_starts_another_row_without_being_touched(backend):
+    decoding = backend.start(1)
+    decoding.feed(0, TOKENS[:30], np.arange(30))
+    prefix = decoding.prefix(0)
+    assert prefix.length == 30 and prefix.n_bytes >= 30 * 2 * 3 * 24 * 4
+    other = backend.start()
+    rows = other.add(prefix, 20), other.add(prefix), other.add()
+    assert rows == (0, 1, 2) and other.lengths == [20, 30, 0]
+    logits = ask(other, ([7, 8], [20, 21]), ([9], [30]), ([3, 4, 5], [0, 1, 2]))
+    wanted = [
+        (np.append(TOKENS[:20], [7, 8]), np.arange(22)),
+        (np.append(TOKENS[:30], [9]), np.arange(31)),
+        (np.array([3, 4, 5]), np.arange(3)),
+    ]
+    for row, case in zip(logits, wanted, strict=True):
+        np.testing.assert_allclose(row, by_definition(*case), atol=1e-4)
+    again = backend.start()
+    again.add(prefix)
+    np.testing.assert_allclose(ask(again, ([9], [30]))[0], logits[1], atol=1e-5)
 
 
-def test_rows_share_a_prompt_and_then_go_their_own_ways(backend):
-    one = backend.start()
-    one.feed(TOKENS[None, :20], np.arange(20))
-    rows = one.expanded(3)
-    ends = np.array([[1, 2], [3, 4], [5, 6]])
-    logits = rows.logits(ends, np.array([20, 21]))
+def test_ragged_rows_are_what_they_would_be_alone(backend):
+    """Rows of other lengths, positions and numbers of waiting tokens, that come and go."""
+    rng = np.random.default_rng(4)
+    decoding, said = backend.start(), []
+    for n in (12, 3, 7):
+        row = decoding.add()
+        said.append((rng.integers(0, 50, n), np.sort(rng.choice(40, n, replace=False))))
+        decoding.feed(row, *said[-1])
+    for turn in range(8):
+        more = []
+        for i, (tokens, places) in enumerate(said):
+            k = 1 if turn % 3 else int(rng.integers(1, 4))
+            new = rng.integers(0, 50, k), np.arange(places[-1] + 1, places[-1] + 1 + k)
+            said[i] = np.append(tokens, new[0]), np.append(places, new[1])
+            more.append(new)
+        for logits, row in zip(ask(decoding, *more), said, strict=True):
+            np.testing.assert_allclose(logits, by_definition(*row), atol=2e-4)
+        if turn == 3:
+            decoding.drop(0)  # the last row takes its place
+            said = [said[2], said[1]]
+        if turn == 5:
+            decoding.add()
+            said.append((rng.integers(0, 50, 5), np.arange(5)))
+            decoding.feed(2, *said[2])
+    assert decoding.lengths == [len(tokens) for tokens, _ in said]
+
+
+def test_p4_rows_of_one_prompt_go_their_own_ways(backend):
+    one = backend.start(1)
+    one.feed(0, TOKENS[:20], np.arange(20))
+    prefix, rows = one.prefix(0), backend.start()
+    for _ in range(5):
+        rows.add(prefix)
+    ends = [[1, 2], [3, 4], [5, 6], [7, 8], [9, 10]]
+    logits = ask(rows, *((end, [20, 21]) for end in ends))
     for row, end in zip(logits, ends, strict=True):
         np.testing.assert_allclose(row, by_definition(np.append(TOKENS[:20], end), np.arange(22)), atol=1e-4)
-    rows.keep([2])
-    more = rows.logits(np.array([[7]]), np.array([22]))
-    np.testing.assert_allclose(
-        more[0], by_definition(np.append(TOKENS[:20], [5, 6, 7]), np.arange(23)), atol=1e-4
-    )
+    rows.drop(1)
+    more = ask(rows, *(([7], [22]) for _ in range(4)))
+    for row, end in zip(more, [ends[0], ends[4], ends[2], ends[3]], strict=True):
+        sequence = np.append(TOKENS[:20], [*end, 7])
+        np.testing.assert_allclose(row, by_definition(sequence, np.arange(23)), atol=1e-4)
 
 
 def test_more_tokens_than_positions_are_refused(backend):
-    decoding = backend.start()
+    decoding = backend.start(1)
     with pytest.raises(ValueError, match="64 positions"):
-        decoding.feed(np.zeros((1, 65), dtype=np.int64), np.arange(65))
+        decoding.feed(0, np.zeros(65, dtype=np.int64), np.arange(65))
+    assert decoding.lengths == [0]
 
 
 def test_the_callers_number_of_threads_is_left_alone(backend):
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        backend.start().logits(TOKENS[None], np.arange(40))
+        ask(backend.start(1), (TOKENS, np.arange(40)))
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_two_threads_at_work_leave_the_number_of_threads_alone(backend):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    seen = []
+
+    def work():
+        for _ in range(30):
+            ask(backend.start(1), (TOKENS, np.arange(40)))
+        seen.append(torch.get_num_threads())
+
+    try:
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [*seen, torch.get_num_threads()] == [2] * 5
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_p9_bfloat16_prompts_stay_close():
+    exact, mixed = (
+        GPT2Backend(SHAPE, ARRAYS, torch.device("cpu"), torch.float32, bf16_prompts=on).start(1)
+        for on in (False, True)
+    )
+    for decoding in (exact, mixed):
+        decoding.feed(0, TOKENS[:39], np.arange(39))
+    a, b = (ask(d, (TOKENS[39:], [39])) for d in (exact, mixed))
+    assert 0 < np.abs(a - b).max() < 0.1 * np.abs(a).max()
+
+
+def test_the_fingerprint_is_that_of_the_weights(backend):
+    again = GPT2Backend(SHAPE, ARRAYS, torch.device("cpu"), torch.float32)
+    other = GPT2Backend(SHAPE, random_arrays(SHAPE, seed=6), torch.device("cpu"), torch.float32)
+    assert backend.fingerprint() == again.fingerprint() != other.fingerprint()
 
 
 def test_an_absent_device_and_an_unknown_dtype_are_refused(checkpoint_path):
@@ -143,12 +225,12 @@ def test_an_absent_device_and_an_unknown_dtype_are_refused(checkpoint_path):
             InferenceEngine.from_checkpoint(checkpoint_path, device="cuda")
 
 
+@pytest.mark.filterwarnings("ignore:this processor has no bfloat16")
 def test_half_precision_stays_close(checkpoint_path):
     from midigpt_nb.inference import InferenceEngine
 
     full, half = (
-        InferenceEngine.from_checkpoint(checkpoint_path, dtype=d).backend.start() for d in (None, "bfloat16")
+        InferenceEngine.from_checkpoint(checkpoint_path, dtype=d).backend.start(1) for d in (None, "bfloat16")
     )
-    ids = TOKENS[None] % 50
-    a, b = (d.logits(ids, np.arange(40)) for d in (full, half))
+    a, b = (ask(d, (TOKENS % 50, np.arange(40))) for d in (full, half))
     assert b.dtype == np.float32 and np.abs(a - b).max() < 0.1 * np.abs(a).max()

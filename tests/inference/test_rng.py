@@ -27,7 +27,7 @@ def test_published_vectors_of_philox(counter, key, words):
     assert " ".join(f"{w:08x}" for w in philox4x32(counter, key)) == words
 
 
-def test_a_number_depends_on_each_of_its_five_facts_and_on_nothing_else():
+def test_d8_u8_a_number_depends_on_each_of_its_five_facts_and_on_nothing_else():
     base = SeedStream(7, 1, 2, 3)
     assert base.uniform(4) == SeedStream(7, 1, 2, 3).uniform(4)
     others = [SeedStream(8, 1, 2, 3), SeedStream(7, 0, 2, 3), SeedStream(7, 1, 3, 3), SeedStream(7, 1, 2, 4)]
@@ -42,7 +42,7 @@ def test_numbers_are_uniform():
     assert ((counts - 400) ** 2 / 400).sum() < 30  # chi-square, 9 degrees of freedom: p about 0.0004
 
 
-def test_steps_do_not_repeat_each_other():
+def test_d8_steps_do_not_repeat_each_other():
     a, b = ([SeedStream(5, 0, step).uniform(i) for i in range(50)] for step in (0, 1))
     assert not set(a) & set(b)
 
@@ -54,7 +54,7 @@ def test_choices_are_reproducible_permutations():
     assert order != SeedStream(4).permutation(20, "shuffle")
 
 
-def test_a_negative_seed_is_resolved_without_touching_global_generators():
+def test_u8_a_negative_seed_is_resolved_without_touching_global_generators():
     random.seed(1)
     np.random.seed(1)
     before = random.getstate(), np.random.get_state()[1].tolist()

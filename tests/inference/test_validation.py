@@ -132,11 +132,6 @@ def test_settings_out_of_range(tokenizer, config, words):
             id="wish for a kept bar",
         ),
         pytest.param(
-            TrackPrompt(0, [1], bar_attributes={1: {"pitch_range": 1}}),
-            "for whole tracks only",
-            id="track name for a bar",
-        ),
-        pytest.param(
             TrackPrompt(0, [1], attributes={"note_density": True}),
             "is not a level",
             id="a bool is not a level",
@@ -144,11 +139,6 @@ def test_settings_out_of_range(tokenizer, config, words):
         pytest.param(TrackPrompt(0, [1], controls={"time_signature": 36}), "0..35", id="metre index"),
         pytest.param(
             TrackPrompt(0, [1], controls={"time_signature": 1}), "not the metre of the bars", id="other metre"
-        ),
-        pytest.param(
-            TrackPrompt(0, [1], controls={"pitch_mask": {}}),
-            "not in this version",
-            id="control of a later version",
         ),
         pytest.param(
             TrackPrompt(0, [1], controls={"time_sig": 0}),
@@ -283,7 +273,7 @@ def test_fields_of_the_wrong_kind(tokenizer, prompt, words):
 
 def test_attributes_the_model_was_never_taught_are_refused(tokenizer):
     analyzer = copy.copy(tokenizer.analyzer)
-    rows = [dataclasses.replace(a, emitted=a.name != "bar_note_density") for a in analyzer.attributes]
+    rows = [dataclasses.replace(a, emitted="note_density" not in a.name) for a in analyzer.attributes]
     analyzer.get = {a.name: a for a in rows}.get
     request = GenerationRequest([TrackPrompt(0, [1], bar_attributes={1: {"note_density": 3}})])
     with pytest.raises(RequestValidationError, match="was never taught it"):

@@ -14,46 +14,67 @@ from midigpt_nb.errors import CheckpointError
 if TYPE_CHECKING:
     from midigpt_nb.inference.checkpoint import Checkpoint
 
-__all__ = ["BACKENDS", "Backend", "Decoding", "load_backend"]
+__all__ = ["BACKENDS", "Backend", "Decoding", "Ids", "Prefix", "load_backend"]
+
+Ids = NDArray[np.int64]
+
+
+class Prefix(Protocol):
+    """What a row was fed, frozen: rows of any decoding of the same backend, on any thread, may begin with
+    it or with a beginning of it.
+    """
+
+    length: int
+    n_bytes: int
 
 
 class Decoding(Protocol):
-    """One growing sequence per row, with its own cache. Two decodings never share one."""
-
-    rows: int
+    """Sequences in progress, one per row. Rows are ragged: each has its own length, its own positions, and
+    may be fed another number of tokens than its neighbours. Rows come (`add`) and go (`drop`) at any time. A
+    decoding belongs to one thread and shares nothing that changes with another one.
+    """
 
     @property
-    def length(self) -> int:
+    def lengths(self) -> list[int]:
         """Tokens fed so far, per row (hidden ones were never fed)."""
 
-    def feed(self, tokens: NDArray[np.int64], positions: NDArray[np.int64]) -> None:
-        """Append `tokens` (rows, k) at `positions` (k,) without asking for a prediction."""
-
-    def logits(self, tokens: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Append tokens as `feed` does; (rows, vocab) logits of what follows the last one. Valid until the
-        next call.
+    def add(self, prefix: Prefix | None = None, length: int | None = None) -> int:
+        """A further row, the last one; its index. It starts with the first `length` tokens of `prefix` (all
+        of them when None), or empty.
         """
 
-    def rewind(self, length: int) -> None:
-        """Forget everything after the first `length` tokens."""
+    def drop(self, row: int) -> None:
+        """Forget a row; the last row takes its place and its index."""
 
-    def expanded(self, rows: int) -> Decoding:
-        """A copy in which the first row is repeated `rows` times."""
+    def feed(self, row: int, tokens: Ids, positions: Ids) -> None:
+        """Append tokens (k,) at positions (k,) to one row without asking for a prediction."""
 
-    def keep(self, rows: Sequence[int]) -> None:
-        """Go on with some of the rows only."""
+    def logits(self, tokens: Sequence[Ids], positions: Sequence[Ids]) -> NDArray[np.float32]:
+        """Append tokens to every row, one array (k,) of at least one token per row; (rows, vocab) logits of
+        what follows the last token of each. Valid until the next call.
+        """
+
+    def prefix(self, row: int) -> Prefix:
+        """A frozen copy of what a row was fed so far."""
 
 
 class Backend(Protocol):
-    """A loaded model. Immutable; any number of decodings may run at once."""
+    """A loaded model. Immutable; any number of decodings may run at once.
+
+    What a row is told never depends on the rows beside it, except that sums of floating-point numbers may
+    be taken in another order (relative differences of about 1e-6).
+    """
 
     vocab_size: int
     max_context: int
     device: str
     prefill_chunk: int  # tokens of a prompt to feed between two looks at the cancel flag
 
-    def start(self, rows: int = 1) -> Decoding:
-        """An empty decoding."""
+    def start(self, rows: int = 0) -> Decoding:
+        """A decoding with `rows` empty rows."""
+
+    def fingerprint(self) -> str:
+        """A text that tells this model from any other: the same weights, the same text."""
 
 
 BACKENDS: dict[str, str] = {"gpt2": "midigpt_nb.inference.backends.gpt2:from_checkpoint"}

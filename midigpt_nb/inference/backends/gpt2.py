@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+import threading
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from midigpt_nb.errors import CheckpointError
+from midigpt_nb.inference.backends.attention import Attention
+from midigpt_nb.inference.backends.base import Ids
 from midigpt_nb.inference.checkpoint import Checkpoint, GPT2Shape
 from midigpt_nb.inference.torch_import import torch
 
-__all__ = ["GPT2Backend", "GPT2Decoding", "from_checkpoint"]
+__all__ = ["GPT2Backend", "GPT2Decoding", "GPT2Prefix", "fast_bfloat16", "from_checkpoint"]
 
 F = torch.nn.functional
 _EPS = 1e-5
@@ -21,10 +27,13 @@ _DTYPES = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
+    "auto": torch.float32,  # and prompts in bfloat16 where the processor multiplies that in hardware
 }
 # Below this many multiplications per call a second thread brings little, and costs a lot when the other core
 # is busy.
 _THREAD_WORTH = 2e9
+# So many rows read a prefix they share in one place; fewer are faster with a copy each.
+_SHARE_FROM = 2
 
 
 def from_checkpoint(
@@ -35,7 +44,24 @@ def from_checkpoint(
     """
     if dtype not in _DTYPES:
         raise CheckpointError(f"dtype {dtype!r} is unknown; allowed: {', '.join(repr(d) for d in _DTYPES)}")
-    return GPT2Backend(checkpoint.shape, checkpoint.arrays, _device(device), _DTYPES[dtype])
+    where = _device(device)
+    fast = fast_bfloat16(where)
+    if dtype == "bfloat16" and not fast:
+        text = "this processor has no bfloat16 arithmetic: expect it to be many times slower than float32"
+        warnings.warn(text, UserWarning, stacklevel=2)
+    return GPT2Backend(
+        checkpoint.shape, checkpoint.arrays, where, _DTYPES[dtype], bf16_prompts=dtype == "auto" and fast
+    )
+
+
+def fast_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 products run in hardware. Emulated ones are slower than float32, by up to 40 times."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "mps":
+        return False
+    probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return any(getattr(torch.cpu, probe, lambda: False)() for probe in probes)
 
 
 def _device(name: str | None) -> torch.device:
@@ -57,18 +83,43 @@ def _device(name: str | None) -> torch.device:
     return device
 
 
-@contextmanager
-def _threads(work: float) -> Iterator[None]:
-    """One thread for small products, the caller's setting for large ones; the setting is put back."""
-    before = torch.get_num_threads()
-    if work >= _THREAD_WORTH or before == 1:
-        yield
-        return
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+class _Threads:
+    """One thread for small products, the caller's own setting for large ones; it is put back afterwards.
+
+    The setting belongs to the process: a thread that starts to use torch while another one has it lowered
+    would inherit the low number for good, so what the first one found is remembered.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known = threading.local()
+        self._inside = 0
+        self._before = 1
+
+    @contextmanager
+    def of(self, work: float) -> Iterator[None]:
+        """For a call of about `work` multiplications."""
+        with self._lock:
+            own = torch.get_num_threads()
+            if self._inside and not hasattr(self._known, "own"):
+                own = self._before
+            self._known.own = own
+            wanted = own if work >= _THREAD_WORTH else 1
+            if not self._inside:
+                self._before = own
+            self._inside += 1
+        if wanted != torch.get_num_threads():
+            torch.set_num_threads(wanted)
+        try:
+            yield
+        finally:
+            if own != torch.get_num_threads():
+                torch.set_num_threads(own)
+            with self._lock:
+                self._inside -= 1
+
+
+_threads = _Threads()
 
 
 class _Layer:
@@ -78,7 +129,7 @@ class _Layer:
 
     def __init__(self, arrays: dict[str, torch.Tensor], prefix: str) -> None:
         def get(name: str) -> torch.Tensor:
-            return arrays[prefix + name]
+            return arrays.pop(prefix + name)  # what is turned round below is not kept twice
 
         self.ln1 = (get("ln_1.weight"), get("ln_1.bias"))
         self.ln2 = (get("ln_2.weight"), get("ln_2.bias"))
@@ -88,6 +139,15 @@ class _Layer:
         # Stored output-major: with few outputs a single row is faster this way round.
         self.w_out, self.b_out = get("mlp.c_proj.weight").t().contiguous(), get("mlp.c_proj.bias")
 
+    def to(self, dtype: torch.dtype) -> _Layer:
+        """The same layer in another precision."""
+        copy = object.__new__(_Layer)
+        for name in self.__slots__:
+            value = getattr(self, name)
+            cast = tuple(v.to(dtype) for v in value) if isinstance(value, tuple) else value.to(dtype)
+            setattr(copy, name, cast)
+        return copy
+
 
 class GPT2Backend:
     """A loaded GPT-2. Holds weights only; caches belong to the decodings it starts."""
@@ -95,11 +155,16 @@ class GPT2Backend:
     def __init__(
         self,
         shape: GPT2Shape,
-        arrays: dict[str, NDArray[np.float32]],
+        arrays: Mapping[str, NDArray[np.float32]],
         device: torch.device,
         dtype: torch.dtype,
+        *,
+        bf16_prompts: bool = False,
     ) -> None:
+        # One array after the other: a model in a smaller type is never in memory in the larger one.
         tensors = {n: torch.from_numpy(np.ascontiguousarray(a)).to(device, dtype) for n, a in arrays.items()}
+        self.n_parameters = sum(int(t.numel()) for t in tensors.values())
+        self._fingerprint: str | None = None
         self.shape = shape
         self.vocab_size = shape.vocab_size
         self.max_context = shape.n_positions
@@ -110,99 +175,201 @@ class GPT2Backend:
         self.ln_f = (tensors["transformer.ln_f.weight"], tensors["transformer.ln_f.bias"])
         self.head = tensors["lm_head.weight"].t()
         self.layers = [_Layer(tensors, f"transformer.h.{i}.") for i in range(shape.n_layer)]
-        self.n_parameters = sum(int(t.numel()) for t in tensors.values())
+        self.prompt_layers = [layer.to(torch.bfloat16) for layer in self.layers] if bf16_prompts else None
         # A chunk should take about a tenth of a second on a slow machine, so that cancelling is felt at once.
         self.prefill_chunk = int(min(512, max(16, 4e9 / self.n_parameters)))
 
-    def start(self, rows: int = 1) -> GPT2Decoding:
-        """An empty decoding of `rows` sequences."""
-        return GPT2Decoding(self, rows)
+    def start(self, rows: int = 0) -> GPT2Decoding:
+        """A decoding with `rows` empty rows."""
+        decoding = GPT2Decoding(self)
+        for _ in range(rows):
+            decoding.add()
+        return decoding
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the weights as they are used."""
+        if self._fingerprint is None:
+            digest = hashlib.sha256(f"gpt2 {self.shape} {self.dtype}".encode())
+            for tensor in self._weights():
+                digest.update(tensor.cpu().contiguous().view(torch.uint8).numpy().data)
+            self._fingerprint = digest.hexdigest()
+        return self._fingerprint
+
+    def _weights(self) -> Iterator[torch.Tensor]:
+        yield from (self.wte, self.wpe, *self.ln_f, self.head.t())
+        for layer in self.layers:
+            for name in _Layer.__slots__:
+                value = getattr(layer, name)
+                yield from value if isinstance(value, tuple) else (value,)
 
 
-class GPT2Decoding:
-    """Sequences in progress: a cache of keys and values for everything fed so far."""
+@dataclass(frozen=True)
+class GPT2Prefix:
+    """Keys and values of a row, (layers, 2, heads, length, width of a head). Never written to again."""
 
-    def __init__(self, backend: GPT2Backend, rows: int = 1) -> None:
-        self.backend = backend
-        self.rows = rows
-        self._length = 0
-        shape = backend.shape
-        head = shape.n_embd // shape.n_head
-        size = (shape.n_layer, 2, rows, shape.n_head, shape.n_positions, head)
-        # Untouched pages of an empty tensor cost no memory.
-        self._cache = torch.empty(size, dtype=backend.dtype, device=backend.torch_device)
+    cache: torch.Tensor
 
     @property
     def length(self) -> int:
+        return int(self.cache.shape[3])
+
+    @property
+    def n_bytes(self) -> int:
+        return self.cache.numel() * self.cache.element_size()
+
+
+class GPT2Decoding:
+    """Sequences in progress: a cache of keys and values for everything fed so far.
+
+    A row that begins with a frozen prefix reads it there, and its own place in the cache stays untouched up
+    to that length, as long as enough rows share it; a row that is (nearly) alone with its prefix gets a copy
+    of its own, since attention over one piece of memory is faster than over two. Both are exact. What lies
+    behind a row's length is finite rubbish that masks give no weight.
+    """
+
+    def __init__(self, backend: GPT2Backend) -> None:
+        self.backend = backend
+        self._rows: list[_Row] = []
+        self._cache = self._room(1)
+
+    @property
+    def lengths(self) -> list[int]:
         """Tokens fed so far, per row."""
-        return self._length
+        return [row.length for row in self._rows]
 
-    def rewind(self, length: int) -> None:
-        """Forget everything after the first `length` tokens (the cache keeps its memory)."""
-        if not 0 <= length <= self._length:
-            raise ValueError(f"cannot rewind to {length}: {self._length} tokens were fed")
-        self._length = length
+    def add(self, prefix: GPT2Prefix | None = None, length: int | None = None) -> int:
+        """A further row, empty or starting as `prefix` does."""
+        index, room = len(self._rows), self._cache.shape[2]
+        if index == room:
+            larger = self._room(max(8, 2 * room))
+            for i, row in enumerate(self._rows):
+                larger[:, :, i, :, row.held] = self._cache[:, :, i, :, row.held]
+            self._cache = larger
+        n = 0 if prefix is None else prefix.length if length is None else length
+        self._rows.append(_Row(n, prefix if n else None, n, own=n == 0))
+        return index
 
-    def expanded(self, rows: int) -> GPT2Decoding:
-        """A copy in which the first row is repeated `rows` times."""
-        copy = GPT2Decoding(self.backend, rows)
-        copy._length = self._length
-        copy._cache[..., : self._length, :] = self._cache[:, :, :1, :, : self._length]
-        return copy
+    def drop(self, row: int) -> None:
+        """Forget a row; the last one takes its place."""
+        last = self._rows.pop()
+        if row < len(self._rows):
+            self._cache[:, :, row, :, last.held] = self._cache[:, :, len(self._rows), :, last.held]
+            self._rows[row] = last
 
-    def keep(self, rows: Sequence[int]) -> None:
-        """Go on with the rows listed, in that order."""
-        self._cache = self._cache[:, :, list(rows)]
-        self.rows = len(rows)
+    def prefix(self, row: int) -> GPT2Prefix:
+        """A frozen copy of a row. From now on the row itself counts as one that starts with it."""
+        r = self._rows[row]
+        if r.prefix is not None and r.prefix.length == r.shared == r.length:
+            return r.prefix
+        held = self._cache[:, :, row, :, r.held]
+        if r.own or r.prefix is None:
+            frozen = GPT2Prefix(held.clone())
+        else:
+            frozen = GPT2Prefix(torch.cat([r.prefix.cache[..., : r.shared, :], held], dim=3))
+        self._rows[row] = _Row(r.length, frozen, r.length, own=r.own)
+        return frozen
 
-    def feed(self, tokens: NDArray[np.int64], positions: NDArray[np.int64]) -> None:
-        """Append tokens (rows, k) at positions (k,)."""
-        self._forward(tokens, positions)
+    def feed(self, row: int, tokens: Ids, positions: Ids) -> None:
+        """Append tokens (k,) at positions (k,) to one row."""
+        with torch.inference_mode():
+            self._forward(row, [np.asarray(tokens)], [np.asarray(positions)], only_cache=True)
 
-    def logits(self, tokens: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Append tokens; (rows, vocab) float32 logits of the next one."""
-        with torch.inference_mode(), _threads(0):
-            x = self._forward(tokens, positions)
+    def logits(self, tokens: Sequence[Ids], positions: Sequence[Ids]) -> NDArray[np.float32]:
+        """Append tokens to every row; (rows, vocab) float32 logits of the next one of each."""
+        with torch.inference_mode():
+            x = self._forward(0, tokens, positions)
             x = F.layer_norm(x, (x.shape[-1],), *self.backend.ln_f, _EPS)
-            return torch.mm(x, self.backend.head).float().cpu().numpy()
+            with _threads.of(0):
+                return torch.mm(x, self.backend.head).float().cpu().numpy()
 
-    def _forward(self, tokens: NDArray[np.int64], positions: NDArray[np.int64]) -> torch.Tensor:
-        """Run the blocks; the hidden state of each row's last token, (rows, width)."""
-        backend = self.backend
-        rows, k = tokens.shape
-        start, end = self._length, self._length + k
-        if end > backend.max_context:
-            raise ValueError(f"{end} tokens do not fit the model's {backend.max_context} positions")
-        with torch.inference_mode(), _threads(float(rows * k) * backend.n_parameters):
-            ids = torch.from_numpy(np.ascontiguousarray(tokens)).to(backend.torch_device)
-            places = torch.from_numpy(np.ascontiguousarray(positions)).to(backend.torch_device)
-            x = F.embedding(ids, backend.wte) + F.embedding(places, backend.wpe)
-            x = x.view(rows * k, -1)
-            mask = self._causal(start, k)
-            for i, layer in enumerate(backend.layers):
-                x = self._block(i, layer, x, rows, k, start, mask)
-            self._length = end
-            return x.view(rows, k, -1)[:, -1]
+    def _room(self, rows: int) -> torch.Tensor:
+        """Zeros for so many rows. Pages of the memory that are never touched cost nothing on a CPU."""
+        b, shape = self.backend, self.backend.shape
+        size = (shape.n_layer, 2, rows, shape.n_head, shape.n_positions, shape.n_embd // shape.n_head)
+        if b.torch_device.type == "cpu" and b.dtype == torch.float32:
+            return torch.from_numpy(np.zeros(size, dtype=np.float32))
+        return torch.zeros(size, dtype=b.dtype, device=b.torch_device)
 
-    def _causal(self, start: int, k: int) -> torch.Tensor | None:
-        """Which cached keys each of the k new tokens may see; None when all of them may."""
-        if k == 1:
-            return None
-        device = self.backend.torch_device
-        return torch.ones(k, start + k, dtype=torch.bool, device=device).tril_(diagonal=start)
+    def _own(self, row: int) -> None:
+        """Give a row its own copy of the prefix it shares."""
+        r = self._rows[row]
+        if not r.own and r.prefix is not None:
+            self._cache[:, :, row, :, : r.shared] = r.prefix.cache[..., : r.shared, :]
+            r.own = True
+
+    def _forward(
+        self, first: int, tokens: Sequence[Ids], positions: Sequence[Ids], *, only_cache: bool = False
+    ) -> torch.Tensor:
+        """Run the blocks over the rows from `first` on; the hidden state of each row's last token, (rows,
+        width). With `only_cache` the last layer only writes its keys and values, and nothing is returned.
+        """
+        b, counts = self.backend, [len(t) for t in tokens]
+        rows = self._rows[first : first + len(counts)]
+        end = max(row.length + k for row, k in zip(rows, counts, strict=True))
+        if end > b.max_context:
+            raise ValueError(f"{end} tokens do not fit the model's {b.max_context} positions")
+        layers, dtype = b.layers, b.dtype
+        if only_cache and b.prompt_layers is not None:
+            layers, dtype = b.prompt_layers, torch.bfloat16
+        attention = Attention(first, [row.length for row in rows], counts, b.torch_device, b.dtype)
+        for group, prefix, n in self._groups(first, rows):
+            attention.group(group, None if prefix is None else prefix.cache, n)
+        with _threads.of(float(sum(counts)) * b.n_parameters):
+            ids, places = (
+                torch.from_numpy(np.concatenate(a).astype(np.int64, copy=False)).to(b.torch_device)
+                for a in (tokens, positions)
+            )
+            x = (F.embedding(ids, b.wte) + F.embedding(places, b.wpe)).to(dtype)
+            for i, layer in enumerate(layers):
+                x = self._block(i, layer, x, attention, only_cache=only_cache and i == len(layers) - 1)
+        for row, k in zip(rows, counts, strict=True):
+            row.length += k
+        return x[attention.last_tokens]
+
+    def _groups(self, first: int, rows: Sequence[_Row]) -> Iterator[tuple[list[int], GPT2Prefix | None, int]]:
+        """Rows (counted from `first`) that read one shared prefix together; then those with a copy each."""
+        together: dict[tuple[int, int], list[int]] = {}
+        for i, row in enumerate(rows):
+            together.setdefault((id(row.prefix), row.shared), []).append(i)
+        alone: list[int] = []
+        for group in together.values():
+            row = rows[group[0]]
+            if row.prefix is not None and len(group) >= _SHARE_FROM:
+                yield group, row.prefix, row.shared
+            else:
+                alone += group
+        for i in alone:
+            self._own(first + i)
+        if alone:
+            yield sorted(alone), None, 0
 
     def _block(
-        self, i: int, layer: _Layer, x: torch.Tensor, rows: int, k: int, start: int, mask: torch.Tensor | None
+        self, i: int, layer: _Layer, x: torch.Tensor, attention: Attention, *, only_cache: bool
     ) -> torch.Tensor:
-        width = x.shape[-1]
-        cache = self._cache[i]
-        heads, head = cache.shape[2], cache.shape[4]
+        width, heads = x.shape[-1], self.backend.shape.n_head
         qkv = torch.addmm(layer.b_attn, F.layer_norm(x, (width,), *layer.ln1, _EPS), layer.w_attn)
-        split = qkv.view(rows, k, 3, heads, head).permute(2, 0, 3, 1, 4)
-        cache[:, :, :, start : start + k] = split[1:]
-        seen = cache[:, :, :, : start + k]
-        y = F.scaled_dot_product_attention(split[0], seen[0], seen[1], attn_mask=mask)
-        y = y.transpose(1, 2).reshape(rows * k, width)
+        qkv = qkv.view(len(x), 3, heads, width // heads)
+        attention.write(qkv, self._cache[i])
+        if only_cache:
+            return x
+        y = attention.read(qkv[:, 0], self._cache[i], i)
         x = torch.addmm(layer.b_proj, y, layer.w_proj).add_(x)
         h = torch.addmm(layer.b_fc, F.layer_norm(x, (width,), *layer.ln2, _EPS), layer.w_fc)
         return F.linear(F.gelu(h, approximate="tanh"), layer.w_out, layer.b_out).add_(x)
+
+
+@dataclass
+class _Row:
+    """`length` tokens, of which the first `shared` are those of `prefix`; `own`: they are in the row's own
+    place in the cache, too.
+    """
+
+    length: int
+    prefix: GPT2Prefix | None
+    shared: int
+    own: bool
+
+    @property
+    def held(self) -> slice:
+        """What is in the row's own place."""
+        return slice(0 if self.own else self.shared, self.length)

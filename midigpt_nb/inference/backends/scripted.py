@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ScriptedBackend", "ScriptedDecoding"]
+from midigpt_nb.inference.backends.base import Ids
+
+__all__ = ["ScriptedBackend", "ScriptedDecoding", "ScriptedPrefix"]
 
 LogitsRule = Callable[[list[int]], "NDArray[np.floating] | Sequence[int] | int | None"]
 
@@ -17,11 +20,11 @@ class ScriptedBackend:
 
     `script` is a list of tokens, given one after the other to every question (grammar permitting: a token
     that is not legal loses to legal ones), or a rule `tokens so far -> logits, one token, or a list of
-    equally likely tokens` (None: all equally likely). Fed tokens are recorded in `.fed` as (tokens,
-    positions).
+    equally likely tokens` (None: all equally likely). Whatever a row is fed is recorded in `.fed` as
+    (tokens, positions).
 
     >>> backend = ScriptedBackend(5, [3])
-    >>> int(backend.start().logits(np.array([[0]]), np.array([0])).argmax())
+    >>> int(backend.start(1).logits([np.array([0])], [np.array([0])]).argmax())
     3
     """
 
@@ -41,62 +44,80 @@ class ScriptedBackend:
         self.script = script
         self.fed: list[tuple[list[int], list[int]]] = []
 
-    def start(self, rows: int = 1) -> ScriptedDecoding:
-        """An empty decoding; every decoding replays the script from its beginning."""
+    def start(self, rows: int = 0) -> ScriptedDecoding:
+        """A decoding with empty rows; every row replays the script from its beginning."""
         return ScriptedDecoding(self, rows)
+
+    def fingerprint(self) -> str:
+        """Scripts are told apart by being the same object."""
+        return f"scripted:{self.vocab_size}:{id(self.script):x}"
+
+
+@dataclass(frozen=True)
+class ScriptedPrefix:
+    """Tokens a row was fed."""
+
+    tokens: tuple[int, ...]
+
+    @property
+    def length(self) -> int:
+        return len(self.tokens)
+
+    @property
+    def n_bytes(self) -> int:
+        return 8 * len(self.tokens)
 
 
 class ScriptedDecoding:
     """Remembers what was fed and answers from the script."""
 
-    def __init__(self, backend: ScriptedBackend, rows: int = 1) -> None:
+    def __init__(self, backend: ScriptedBackend, rows: int = 0) -> None:
         self.backend = backend
-        self.rows = rows
         self.tokens: list[list[int]] = [[] for _ in range(rows)]
-        self._asked = 0
+        self._asked = [0] * rows
 
     @property
-    def length(self) -> int:
-        """Tokens fed so far."""
-        return len(self.tokens[0])
+    def lengths(self) -> list[int]:
+        """Tokens fed so far, per row."""
+        return [len(row) for row in self.tokens]
 
-    def rewind(self, length: int) -> None:
-        """Forget everything after the first `length` tokens. The script goes on where it was."""
-        self.tokens = [row[:length] for row in self.tokens]
+    def add(self, prefix: ScriptedPrefix | None = None, length: int | None = None) -> int:
+        """A further row, empty or starting as `prefix` does."""
+        self.tokens.append([] if prefix is None else list(prefix.tokens[:length]))
+        self._asked.append(0)
+        return len(self.tokens) - 1
 
-    def expanded(self, rows: int) -> ScriptedDecoding:
-        """A copy with the first row repeated."""
-        copy = ScriptedDecoding(self.backend, rows)
-        copy.tokens = [list(self.tokens[0]) for _ in range(rows)]
-        copy._asked = self._asked
-        return copy
+    def drop(self, row: int) -> None:
+        """Forget a row; the last one takes its place."""
+        tokens, asked = self.tokens.pop(), self._asked.pop()
+        if row < len(self.tokens):
+            self.tokens[row], self._asked[row] = tokens, asked
 
-    def keep(self, rows: Sequence[int]) -> None:
-        """Go on with some rows."""
-        self.tokens = [self.tokens[r] for r in rows]
-        self.rows = len(self.tokens)
-
-    def feed(self, tokens: NDArray[np.int64], positions: NDArray[np.int64]) -> None:
-        """Record tokens."""
-        if self.length + tokens.shape[1] > self.backend.max_context:
+    def feed(self, row: int, tokens: Ids, positions: Ids) -> None:
+        """Record tokens of one row."""
+        if len(self.tokens[row]) + len(tokens) > self.backend.max_context:
             raise ValueError("more tokens than the model has positions")
-        for row, new in zip(self.tokens, tokens.tolist(), strict=True):
-            row.extend(new)
-        self.backend.fed.append((tokens[0].tolist(), np.asarray(positions).tolist()))
+        new = np.asarray(tokens).tolist()
+        self.tokens[row].extend(new)
+        self.backend.fed.append((new, np.asarray(positions).tolist()))
 
-    def logits(self, tokens: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Record tokens and answer from the script."""
-        self.feed(tokens, positions)
-        answer = np.stack([self._answer(row) for row in self.tokens])
-        self._asked += 1
+    def logits(self, tokens: Sequence[Ids], positions: Sequence[Ids]) -> NDArray[np.float32]:
+        """Record tokens of every row and answer from the script."""
+        answer = np.zeros((len(self.tokens), self.backend.vocab_size), dtype=np.float32)
+        for row, (new, places) in enumerate(zip(tokens, positions, strict=True)):
+            self.feed(row, new, places)
+            self._answer(row, answer[row])
+            self._asked[row] += 1
         return answer
 
-    def _answer(self, row: list[int]) -> NDArray[np.float32]:
-        script = self.backend.script
-        said = script(row) if callable(script) else next(iter(script[self._asked : self._asked + 1]), None)
+    def prefix(self, row: int) -> ScriptedPrefix:
+        """What a row was fed."""
+        return ScriptedPrefix(tuple(self.tokens[row]))
+
+    def _answer(self, row: int, logits: NDArray[np.float32]) -> None:
+        script, asked = self.backend.script, self._asked[row]
+        said = script(self.tokens[row]) if callable(script) else next(iter(script[asked : asked + 1]), None)
         if isinstance(said, np.ndarray) and said.dtype.kind == "f":
-            return said.astype(np.float32)
-        logits = np.zeros(self.backend.vocab_size, dtype=np.float32)
-        if said is not None:
+            logits[:] = said
+        elif said is not None:
             logits[said] = 30.0
-        return logits

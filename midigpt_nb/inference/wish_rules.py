@@ -1,0 +1,301 @@
+"""Rules about wishes: attributes, controls, and wishes that cannot hold together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from midigpt_nb.attributes import AttributeAnalyzer
+from midigpt_nb.attributes.registry import Attribute
+from midigpt_nb.errors import Problem
+from midigpt_nb.inference.case import Case
+from midigpt_nb.inference.config import setting_allows
+from midigpt_nb.inference.control_values import empty_pitch_mask, positions_of
+from midigpt_nb.inference.controls import LIMITS, Level, check_control, control_of, limit_of
+from midigpt_nb.inference.request import TrackPrompt
+from midigpt_nb.inference.suggest import suggestion
+from midigpt_nb.inference.tidy import is_whole
+
+__all__ = [
+    "bar_attribute_name",
+    "bar_attributes",
+    "bar_wish",
+    "controls",
+    "impossible_together",
+    "metre_changes",
+    "track_attributes",
+]
+
+# TABLE: the control that does by force what an attribute asks for, where a model lacks the attribute.
+_INSTEAD = {
+    "note_density": "density_hard_limit limits the notes of a bar",
+    "min_polyphony": "rhythm_mask says how many notes begin together",
+    "max_polyphony": "sounding_limit limits the notes that sound together",
+    "onset_polyphony": "polyphony_hard_limit limits the notes that begin together",
+    "min_note_duration": "rhythm_mask says where notes begin",
+    "max_note_duration": "max_note_beats limits the length of notes",
+    "pitch_range": "pitch_mask={'range': [lowest, highest]} limits the pitches",
+    "key_signature": "pitch_mask={'scale': 'major', 'root': 'D'} keeps to a key",
+    "pitch_class_set": "pitch_mask={'pitch_classes': ['C', 'E']} chooses the notes, also in bar_controls",
+    "silence_proportion": "allow_empty permits rests",
+    "nomml": "rhythm_mask={'grid': {'unit': 'eighth'}} keeps to a grid",
+}
+
+# Published configurations list this attribute of bars, but its token never stood in their training data.
+_NEVER_TAUGHT = ("pitch_class_set",)
+
+
+def _taught(row: Attribute) -> bool:
+    """Whether a model can be told a value of this attribute."""
+    return row.emitted and row.name not in _NEVER_TAUGHT
+
+
+def _instead(name: str) -> str:
+    control = _INSTEAD.get(name.removeprefix("bar_"), "")
+    return f"the control {control}" if control else ""
+
+
+# --- attributes -----------------------------------------------------------------------------------
+
+
+def _value_problem(case: Case, path: str, name: str, value: Any, track: int) -> Iterator[Problem]:
+    assert case.analyzer is not None
+    row = case.analyzer.get(name)
+    assert row is not None
+    if not _taught(row):
+        message = "this model measures it, but was never taught it"
+        allowed = ", ".join(_known(case, row.level)) or "none"
+        yield Problem(path, value, message, allowed, _instead(name))
+        return
+    if not is_whole(value) or not 0 <= value < row.size:
+        yield Problem(path, value, "is not a level of this attribute", f"0..{row.size - 1}")
+    if not row.applies_to(case.drums[track]):
+        kind = "drum" if case.drums[track] else "melodic"
+        fitting = [a for a in case.analyzer.attributes if a.level == row.level and _taught(a)]
+        names = ", ".join(a.name for a in fitting if a.applies_to(case.drums[track]))
+        message = f"{name!r} is for {row.track_type} tracks, this one is {kind}"
+        yield Problem(path, value, message, names or "none", _instead(name))
+
+
+def _known(case: Case, *levels: str) -> list[str]:
+    """Attributes of some levels that can be asked for."""
+    assert case.analyzer is not None
+    return [a.name for a in case.analyzer.attributes if a.level in levels and _taught(a)]
+
+
+def _unknown(name: str, known: Sequence[str], otherwise: str) -> str:
+    """What to do about a name that the model does not have."""
+    return _instead(name) or suggestion(name, known) or otherwise
+
+
+def track_attributes(case: Case) -> Iterator[Problem]:
+    """Track wishes: known names, possible values, right kind of track."""
+    if case.analyzer is None:
+        return
+    for path, prompt in case.prompts():
+        for name, value in prompt.attributes.items():
+            here = f"{path}.attributes[{name!r}]"
+            row = case.analyzer.get(name)
+            known = _known(case, "track")
+            if row is None:
+                hint = _unknown(name, known, "this model has none")
+                yield Problem(here, value, "this model has no such attribute", ", ".join(known), hint)
+            elif row.level != "track":
+                yield Problem(here, value, "this attribute belongs to bars", "", "put it in bar_attributes")
+            else:
+                yield from _value_problem(case, here, name, value, prompt.id)
+
+
+def bar_wish(analyzer: AttributeAnalyzer, name: str) -> tuple[str, str] | None:
+    """What a name in `bar_attributes` means: ("bar", bar-level attribute `name` or `bar_` + `name`), else
+    ("track", track-level attribute), which then holds for the step that writes the bar; None for neither.
+
+    An attribute that the model was taught goes before one that it only measures.
+    """
+    places = ((name, "bar"), (f"bar_{name}", "bar"), (name, "track"))
+    rows = [(level, analyzer.get(real)) for real, level in places]
+    found = [(level, row) for level, row in rows if row is not None and row.level == level]
+    found.sort(key=lambda place: not _taught(place[1]))
+    return (found[0][0], found[0][1].name) if found else None
+
+
+def bar_attribute_name(analyzer: AttributeAnalyzer, name: str) -> str | None:
+    """The bar-level attribute that `name` means: itself, or `bar_` + itself; None when the model has
+    neither.
+    """
+    wish = bar_wish(analyzer, name)
+    return wish[1] if wish is not None and wish[0] == "bar" else None
+
+
+def bar_attributes(case: Case) -> Iterator[Problem]:
+    """Bar wishes: bars that are written, known names, possible values, right kind of track."""
+    if case.analyzer is None:
+        return
+    known = _known(case, "bar", "track")
+    for path, prompt in case.prompts():
+        written = set(case.written(prompt))
+        for bar, wishes in prompt.bar_attributes.items():
+            here = f"{path}.bar_attributes[{bar}]"
+            if bar not in written:
+                yield Problem(here, bar, "this bar is not written", "bars of the same prompt")
+                continue
+            for name, value in wishes.items():
+                wish = bar_wish(case.analyzer, name)
+                if wish is not None:
+                    yield from _value_problem(case, f"{here}[{name!r}]", wish[1], value, prompt.id)
+                else:
+                    hint = _unknown(name, known, "this model has none")
+                    message = "this model has no such attribute"
+                    yield Problem(f"{here}[{name!r}]", value, message, ", ".join(known), hint)
+
+
+# --- controls -------------------------------------------------------------------------------------
+
+
+def controls(case: Case) -> Iterator[Problem]:
+    """Controls: known, possible, where they may stand."""
+    for name, value in case.request.controls.items():
+        yield from check_control(name, value, "piece", case.facts, f"controls[{name!r}]")
+    for path, prompt in case.prompts():
+        if prompt.ignore and (prompt.controls or prompt.bar_controls):
+            given = prompt.controls or prompt.bar_controls
+            yield Problem(f"{path}.controls", given, "an ignored track is not written", "{} with ignore")
+        yield from _controls_of(case, path, prompt)
+
+
+def _controls_of(case: Case, path: str, prompt: TrackPrompt) -> Iterator[Problem]:
+    for name, value in prompt.controls.items():
+        yield from check_control(name, value, "track", case.facts, f"{path}.controls[{name!r}]")
+    written = set(case.written(prompt))
+    for bar, wishes in prompt.bar_controls.items():
+        here = f"{path}.bar_controls[{bar}]"
+        if bar not in written:
+            if not prompt.ignore:
+                yield Problem(here, bar, "this bar is not written", "bars of the same prompt")
+            continue
+        for name, value in wishes.items():
+            level: Level = "bar"
+            yield from check_control(name, value, level, case.facts, f"{here}[{name!r}]")
+
+
+def _path_of(path: str, prompt: TrackPrompt, bar: int, name: str) -> str:
+    """Where the value of a control for a bar was given."""
+    if name in prompt.bar_controls.get(bar, {}):
+        return f"{path}.bar_controls[{bar}][{name!r}]"
+    return f"{path}.controls[{name!r}]" if name in prompt.controls else f"config.{name}"
+
+
+def metre_changes(case: Case) -> Iterator[Problem]:
+    """A metre unlike the score's needs every track of the bar to be written anew with it; appended bars may
+    have any.
+    """
+    wishes: dict[int, dict[int, tuple[int, str]]] = {}  # bar -> track -> index, path
+    for path, prompt in case.prompts():
+        for bar in case.written(prompt):
+            value = control_of(prompt, bar, "time_signature")
+            if is_whole(value) and 0 <= value < len(case.facts.metres):
+                place = _path_of(path, prompt, bar, "time_signature")
+                wishes.setdefault(bar, {})[prompt.id] = (value, place)
+    told: set[str] = set()
+    for bar in sorted(wishes):
+        for problem in _metre_problem(case, bar, wishes[bar]):
+            if problem.path not in told:
+                told.add(problem.path)
+                yield problem
+
+
+def _metre_problem(case: Case, bar: int, wishes: Mapping[int, tuple[int, str]]) -> Iterator[Problem]:
+    named = {track: case.facts.metres[value] for track, (value, _) in wishes.items()}
+    if len(set(named.values())) > 1:
+        value, path = list(wishes.values())[-1]
+        words = " and ".join(f"{metre} (track {track})" for track, metre in named.items())
+        yield Problem(path, value, f"bar {bar} cannot have two metres: {words}", "one metre for all tracks")
+        return
+    written = {p.id for _, p in case.prompts() if p.autoregressive and bar in case.written(p)}
+    for track, (value, path) in wishes.items():
+        has = "{}/{}".format(*case.metre(track, bar))
+        appended = bar >= case.n_bars[track]
+        everywhere = written == set(range(case.n_tracks)) and set(wishes) == written
+        if named[track] == has or appended or everywhere:
+            continue
+        message = f"{named[track]} is not the metre of the bars to write (bar {bar} is in {has})"
+        hint = "change the bars' metre in the score first, or continue all tracks with this metre"
+        yield Problem(path, value, message, "the score's own metre", hint)
+
+
+# --- wishes that cannot hold together -------------------------------------------------------------
+
+
+def impossible_together(case: Case) -> Iterator[Problem]:
+    """Wishes that are each possible but exclude each other, named both; each pair once per prompt."""
+    if any(not setting_allows(name, getattr(case.request.config, name))[0] for name in LIMITS):
+        return
+    for path, prompt in case.prompts():
+        if prompt.ignore or any(_controls_of(case, path, prompt)):
+            continue
+        told: set[tuple[str, str]] = set()
+        for bar in case.written(prompt):
+            for problem in (*_bar_together(case, path, prompt, bar), *_voices(case, path, prompt, bar)):
+                if (problem.path, problem.message[:24]) not in told:
+                    told.add((problem.path, problem.message[:24]))
+                    yield problem
+
+
+def _bar_together(case: Case, path: str, prompt: TrackPrompt, bar: int) -> Iterator[Problem]:
+    mask = control_of(prompt, bar, "pitch_mask")
+    if mask and bar in prompt.bar_controls:
+        yield from empty_pitch_mask(mask, case.facts, _path_of(path, prompt, bar, "pitch_mask"))
+    rhythm, remix = control_of(prompt, bar, "rhythm_mask"), control_of(prompt, bar, "remix")
+    if rhythm and remix:
+        here = _path_of(path, prompt, bar, "remix")
+        hint = f"bar_controls={{{bar}: {{'remix': None}}}} takes one away from a bar"
+        yield Problem(
+            here, remix, "remix keeps the rhythm, rhythm_mask gives another", "one of the two", hint
+        )
+        return
+    if rhythm and "positions" in rhythm:
+        ticks = case.bar_ticks(prompt.id, bar)
+        onsets = {pos: n for pos, n in positions_of(rhythm) if pos < ticks}
+        here = _path_of(path, prompt, bar, "rhythm_mask")
+        if not onsets and not limit_of(case.request, prompt, bar, "allow_empty"):
+            message = f"none of the positions lies inside bar {bar}, which has {ticks} ticks"
+            yield Problem(here, rhythm, message, f"a position of 0..{ticks - 1}", "or set allow_empty")
+        yield from _onsets_within_limits(case, path, prompt, bar, onsets, here, "rhythm_mask")
+    elif remix:
+        here = _path_of(path, prompt, bar, "remix")
+        onsets = dict(case.onsets(prompt.id, bar))
+        yield from _onsets_within_limits(case, path, prompt, bar, onsets, here, "remix")
+
+
+def _onsets_within_limits(
+    case: Case, path: str, prompt: TrackPrompt, bar: int, onsets: Mapping[int, int], here: str, name: str
+) -> Iterator[Problem]:
+    """Onsets that are to be written exactly must be within the limits."""
+    if not onsets:
+        return
+    tick, most = max(onsets.items(), key=lambda item: item[1])
+    wanted = {
+        "polyphony_hard_limit": (most, f"{most} notes at tick {tick}"),
+        "sounding_limit": (most, f"{most} notes at tick {tick}"),
+        "density_hard_limit": (sum(onsets.values()), f"{sum(onsets.values())} notes"),
+    }
+    for limit, (count, words) in wanted.items():
+        allowed = limit_of(case.request, prompt, bar, limit)
+        if 0 < allowed < count:
+            place = _path_of(path, prompt, bar, limit)
+            message = f"{limit} {allowed} is below the {words} that {name} asks for in bar {bar}"
+            yield Problem(place, allowed, message, f">= {count}, or 0", f"or change {here}")
+
+
+def _voices(case: Case, path: str, prompt: TrackPrompt, bar: int) -> Iterator[Problem]:
+    """No fewer voices can be allowed than the attributes ask for."""
+    allowed = limit_of(case.request, prompt, bar, "sounding_limit")
+    if case.analyzer is None or allowed == 0:
+        return
+    wishes = {**prompt.attributes, **prompt.bar_attributes.get(bar, {})}
+    for name in ("min_polyphony", "bar_min_polyphony"):
+        level = wishes.get(name)
+        if level is not None and is_whole(level) and case.analyzer.get(name) is not None and level >= allowed:
+            place = _path_of(path, prompt, bar, "sounding_limit")
+            message = f"sounding_limit {allowed} is below the {level + 1} voices that {name} asks for"
+            yield Problem(place, allowed, message, f">= {level + 1}, or 0", f"or lower {name}")

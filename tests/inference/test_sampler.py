@@ -1,0 +1,195 @@
+"""The decode loop: what the model is fed, and that rows do not disturb each other."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from midigpt_nb import _core
+from midigpt_nb.inference import TrackPrompt
+
+from .asking import changed_cells, refuse, request
+
+T = _core.TokenType
+
+
+def long_feeds(backend):
+    return [tokens for tokens, _ in backend.fed if len(tokens) > 20]
+
+
+def test_p3_retries_seeds_and_later_sessions_read_a_prompt_once(scripted, score, monkeypatch):
+    replay = scripted(prefill_chunk=2048)
+    with monkeypatch.context() as patch:
+        refuse(patch)
+        list(replay.session(score, request(TrackPrompt(0, [2]), max_attempts=3, model_dim=8)).stream())
+    assert len(long_feeds(replay.backend)) == 1
+    for seed in (1, 2):
+        replay.session(score, request(TrackPrompt(0, [2]), seed=seed, novelty_check=False, model_dim=8)).run()
+    assert len(long_feeds(replay.backend)) == 1
+    replay.prompt_cache.clear()
+    replay.session(score, request(TrackPrompt(0, [2]), novelty_check=False, model_dim=8)).run()
+    assert len(long_feeds(replay.backend)) == 2
+
+
+def test_p3_the_next_step_reads_only_what_differs(scripted, score):
+    """Two steps over one window: the first track stands before everything that changes."""
+    replay = scripted(prefill_chunk=2048)
+    session = replay.session(score, request(TrackPrompt(1, [2, 3]), model_dim=8, novelty_check=False))
+    session.run()
+    prompts = [session._main.progress.prompts[i].feed for i in (0, 1)]
+    common = int(np.argmin(prompts[0][: len(prompts[1])] == prompts[1][: len(prompts[0])]))
+    assert common > 20
+    first, second = long_feeds(replay.backend)
+    assert (len(first), len(second)) == (len(prompts[0]) - 1, len(prompts[1]) - 1 - common)
+
+
+def test_a_finished_track_need_not_be_read_again(scripted, score):
+    """What an autoregressive step wrote stands in the cache behind its prompt."""
+    replay = scripted(prefill_chunk=2048)
+    prompts = TrackPrompt(0, autoregressive=True), TrackPrompt(1, autoregressive=True)
+    session = replay.session(score, request(*prompts, model_dim=8, tracks_per_step=2))
+    session.run()
+    progress = session._main.progress
+    written = progress.kept[0]
+    sequence = np.concatenate([progress.prompts[0].feed, written])
+    places = np.concatenate(
+        [progress.prompts[0].positions, progress.prompts[0].length + np.arange(len(written))]
+    )
+    prefix, n = replay.prompt_cache.longest(sequence, places)
+    assert n >= len(sequence) - 4 and list(prefix.tokens)[:n] == sequence[:n].tolist()
+    second = progress.prompts[1].feed
+    same = int(np.argmin(second[: len(sequence)] == sequence[: len(second)]))
+    assert same > progress.prompts[0].length, "the second track's prompt begins with the first and its answer"
+    assert len(long_feeds(replay.backend)[-1]) == len(second) - 1 - same
+
+
+def test_d16_a_prompt_that_ends_in_a_hidden_bar_goes_on_from_the_last_visible_token(scripted, score):
+    replay = scripted(prefill_chunk=2048)
+    prompt = TrackPrompt(0, [6, 7], autoregressive=True, mask_bars=[5])
+    session = replay.session(score, request(prompt, model_dim=8, mask_mode="attention"))
+    session.run()
+    (fed, places), (last, at), (_, after) = replay.backend.fed[:3]
+    bar_end = replay.tokenizer.vocab.encode(T.BarEnd, 0)
+    assert last[0] == bar_end and at[0] == places[-1] + 1, "the end of bar 4, the last one that is visible"
+    assert after[0] > at[-1] + 3, "new tokens are numbered on behind the hidden bar"
+    assert len(fed) == len(places) and changed_cells(score, session.run()) <= {(0, 6), (0, 7)}
+
+
+def test_p10_forced_tokens_ride_along(scripted, score):
+    """Two blocks: the end of the first and the start of the second are fed in one call."""
+    replay = scripted()
+    session = replay.session(
+        score, request(TrackPrompt(0, [2, 3]), bars_per_step="auto", model_dim=8, novelty_check=False)
+    )
+    session.run()
+    end, start = (replay.tokenizer.vocab.encode(kind, 0) for kind in (T.FillInEnd, T.FillInStart))
+    assert any(tokens[-2:] == [end, start] for tokens, _ in replay.backend.fed[1:])
+
+
+def test_p8_after_the_prompt_only_new_tokens_are_fed(scripted, score):
+    replay = scripted(prefill_chunk=2048)
+    session = replay.session(score, request(TrackPrompt(0, [2]), model_dim=8, novelty_check=False))
+    session.run()
+    prompt, *rounds = [tokens for tokens, _ in replay.backend.fed]
+    assert len(prompt) == session.context_len - 1 and {len(tokens) for tokens in rounds} <= {1, 2}
+    fed, kept = [t for tokens in rounds for t in tokens][1:], session._main.progress.kept[0]
+    assert fed == kept[: len(fed)] and len(fed) >= len(kept) - 2
+
+
+def test_the_logits_of_a_session_are_those_of_one_pass_over_everything(engine, score, monkeypatch):
+    """Chunks, the cache, gaps for hidden bars and forced tokens change nothing."""
+    from midigpt_nb.inference.backends.gpt2 import GPT2Decoding
+
+    fed, seen = [], []
+    feed, logits = GPT2Decoding.feed, GPT2Decoding.logits
+
+    def spy_feed(self, row, tokens, positions):
+        fed.append((tokens.tolist(), positions.tolist()))
+        return feed(self, row, tokens, positions)
+
+    def spy_logits(self, tokens, positions):
+        out = logits(self, tokens, positions)
+        fed.append((tokens[0].tolist(), positions[0].tolist()))
+        seen.append(out[0].copy())
+        return out
+
+    engine.prompt_cache.clear()
+    monkeypatch.setattr(GPT2Decoding, "logits", spy_logits)
+    monkeypatch.setattr(GPT2Decoding, "feed", spy_feed)
+    prompts = TrackPrompt(0, [2]), TrackPrompt(1, mask_bars=[3, 4])
+    asked = request(*prompts, model_dim=8, mask_mode="attention", novelty_check=False)
+    engine.session(score, asked).run()
+    monkeypatch.undo()
+    tokens = [t for part, _ in fed for t in part]
+    positions = [p for _, part in fed for p in part]
+    assert positions != list(range(len(positions))), "hidden bars leave gaps"
+    whole = engine.backend.start(1).logits([np.array(tokens)], [np.array(positions)])
+    np.testing.assert_allclose(whole[0], seen[-1], atol=1e-4)
+
+
+def test_d24_u15_many_sessions_of_one_engine_at_once(engine, score):
+    """More threads than cores, over the same prompt cache, with takes among them."""
+    asked = [request(TrackPrompt(i % 3, [2, 5]), seed=i % 4, model_dim=8) for i in range(8)]
+
+    def result(i):
+        session = engine.session(score, asked[i])
+        return session.takes(2)[0].score.hash() if i % 5 == 4 else session.run().hash()
+
+    alone = [result(i) for i in range(8)]
+    engine.prompt_cache.clear()
+    together: dict[int, str] = {}
+
+    def work(i):
+        together[i] = result(i)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [together[i] for i in range(8)] == alone
+
+
+@pytest.mark.parametrize("limit", [0, 20_000, 1 << 20])
+def test_the_prompt_cache_changes_time_only(checkpoint_path, engine, score, limit):
+    from midigpt_nb.inference import InferenceEngine
+
+    other = InferenceEngine.from_checkpoint(checkpoint_path)
+    other.prompt_cache.limit_bytes = limit
+    for seed in (1, 2):
+        asked = request(TrackPrompt(0, [2, 5]), TrackPrompt(1, [3]), seed=seed, model_dim=8)
+        assert other.session(score, asked).run().hash() == engine.session(score, asked).run().hash()
+    assert len(other.prompt_cache) == 0 if limit == 0 else len(other.prompt_cache) >= 1
+    assert other.prompt_cache.n_bytes <= max(limit, 10**6)
+
+
+def test_d18_a_model_that_breaks_in_a_batch_fails_every_take_that_waits(scripted, score):
+    calls = 0
+
+    def script(fed):
+        nonlocal calls
+        calls += 1
+        if calls > 100:
+            raise MemoryError("no room")
+
+    session = scripted(script).session(score, request(TrackPrompt(0, [2, 3, 4, 5])))
+    takes = session.takes(4)
+    assert {t.status for t in takes} == {"failed"}
+    assert all(isinstance(t.error.__cause__, MemoryError) for t in takes)
+
+
+def test_a_session_holds_no_memory_of_the_model_between_its_runs(engine, score):
+    session = engine.session(score, request(TrackPrompt(0, [2, 3])))
+    assert session._call.loop._decoding is None
+    session.run()
+    assert session._call.loop._decoding is None
+    stream = session.stream()
+    next(stream)
+    assert session._call.loop._decoding is None
+    while session.gen_count == 0:
+        next(stream)
+    assert session._call.loop._decoding is not None
+    stream.close()
+    assert session._call.loop._decoding is None and session._call.loop.idle
