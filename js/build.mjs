@@ -3,6 +3,7 @@
 import { statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build, context } from "esbuild";
+import { shortNames } from "./short_names.mjs";
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 const OUT = at("../midigpt_nb/widgets/static/");
@@ -10,6 +11,7 @@ const SOUND = at("../midigpt_nb/data/sound/");
 const BUDGET = {
   [`${OUT}widget.js`]: 160_000,
   [`${OUT}widget.css`]: 20_000,
+  [`${OUT}export.js`]: 20_000,
   [`${SOUND}worklet.js`]: 450_000,
 };
 
@@ -24,12 +26,10 @@ const shared = {
 };
 const ctx = await context({
   ...shared,
-  entryPoints: {
-    widget: at("src/widget.ts"),
-    "widget.style": at("src/widget.css"),
-  },
+  entryPoints: { widget: at("src/widget.ts"), "widget.style": at("src/widget.css") },
   entryNames: "[name]",
   outdir: OUT,
+  mangleProps: shortNames(at("src"), at("node_modules")),
 });
 
 if (process.argv.includes("--watch")) {
@@ -37,11 +37,13 @@ if (process.argv.includes("--watch")) {
 } else {
   await ctx.rebuild();
   await ctx.dispose();
-  await build({
-    ...shared,
-    entryPoints: [at("src/playback/worklet/processor.ts")],
-    outfile: `${SOUND}worklet.js`,
-  });
+  for (const [source, outfile] of [
+    ["export/main", `${OUT}export.js`],
+    ["playback/worklet/processor", `${SOUND}worklet.js`],
+    ["playback/simple", `${SOUND}simple.js`],
+  ]) {
+    await build({ ...shared, entryPoints: [at(`src/${source}.ts`)], outfile });
+  }
   const { renameSync } = await import("node:fs");
   renameSync(`${OUT}widget.style.css`, `${OUT}widget.css`);
   for (const [path, limit] of Object.entries(BUDGET)) {

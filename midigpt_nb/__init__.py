@@ -32,3 +32,12 @@ __getattr__, __dir__ = lazy_names(
         "show": "midigpt_nb.widgets.show",
     },
 )
+
+
+def _draw(score: Score) -> bytes | None:
+    from midigpt_nb.widgets.picture import score_png
+
+    return score_png(score)
+
+
+Score._picture = staticmethod(_draw)

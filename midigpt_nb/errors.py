@@ -14,6 +14,7 @@ are what callers of the reference implementation, or of Python's own functions, 
     │   └── HubError (OSError)                         published weights could not be fetched
     │       └── HubAccessError (PermissionError)       ... for want of an accepted licence or a token
     ├── MeasurementError (ValueError)                  an attribute's function failed or gave no number
+    ├── ProjectError (ValueError)                      a .mgnb file is damaged, too new, or cannot be written
     ├── MissingExtraError (ImportError)                an optional package is needed
     ├── RequestValidationError (ValueError)            .problems: every rule a request breaks
     ├── GenerationError (RuntimeError)                 .partial, .status
@@ -48,6 +49,7 @@ __all__ = [
     "MissingExtraError",
     "NoAcceptableCandidate",
     "Problem",
+    "ProjectError",
     "RequestValidationError",
     "ScoreError",
     "UnknownAttribute",
@@ -118,6 +120,10 @@ class VocabularyError(MidiGPTError, ValueError, RuntimeError):
 
 class MeasurementError(MidiGPTError, ValueError):
     """An attribute's function failed or gave no usable number; the message names attribute, track and bar."""
+
+
+class ProjectError(MidiGPTError, ValueError):
+    """A .mgnb file is missing, damaged, hostile or too new, or cannot be written; the message says which."""
 
 
 class MissingExtraError(MidiGPTError, ImportError):

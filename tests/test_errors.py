@@ -37,6 +37,7 @@ ALSO: dict[str, tuple[type[BaseException], ...]] = {
     "CheckpointNotFound": (ValueError, FileNotFoundError),
     "HubError": (ValueError, OSError),
     "HubAccessError": (ValueError, PermissionError),
+    "ProjectError": (ValueError,),
     "MissingExtraError": (ImportError,),
     "MeasurementError": (ValueError,),
     "RequestValidationError": (ValueError,),

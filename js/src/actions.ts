@@ -1,10 +1,13 @@
 /** What buttons and keys do: one method per action, on the store and on this view's own state. */
 import { cellRect, contentHeight, zoomAt, zoomTo } from "./coords.ts";
+import { NoteKeys } from "./edit/keys.ts";
+import { HOME_TOOL, TOOLS, type Tool } from "./edit/tools.ts";
 import type { Action } from "./keyboard.ts";
-import type { Cell } from "./protocol.gen.ts";
+import type { Cell, Plan } from "./protocol.gen.ts";
 import { describe, Selection } from "./selection.ts";
 import type { Store } from "./store.ts";
 import { strings } from "./strings.ts";
+import { withBarRole, withTrackRole } from "./takes/roles.ts";
 import type { UiState } from "./ui_state.ts";
 
 export const ZOOM_STEP = 1.4;
@@ -13,15 +16,23 @@ export interface ActionHost {
   announce(text: string): void;
   relayout(): void;
   toggleHelp(): void;
+  toggleLanes(): void;
   /** Ends a drag that is under way; false when there is none. */
   cancelGesture(): boolean;
   leave(): void;
 }
 
 export class Actions {
-  private readonly simple: Readonly<Record<Exclude<Action["do"], "move">, () => void>> = {
+  readonly notes: NoteKeys;
+  private readonly simple: Readonly<
+    Record<Exclude<Action["do"], "move" | "tool" | "length" | "take" | "role" | "trackRole">, () => void>
+  > = {
     toggleCell: () => this.select(this.store.selection.toggled(Selection.of([this.ui.cursor]))),
     selectAll: () => {
+      if (this.ui.tool !== HOME_TOOL) {
+        this.notes.selectAll(this.ui.cursor[0]);
+        return;
+      }
       const { tracks, bars } = this.store;
       this.select(Selection.rectangle([0, 0], [tracks.length - 1, bars.n - 1]));
     },
@@ -34,10 +45,19 @@ export class Actions {
     home: () => this.goTo(0),
     end: () => this.ui.setViewport({ ...this.ui.viewport, left: this.store.bars.end }),
     zoomSelection: () => this.zoomSelection(),
-    zoomIn: () => this.zoom(ZOOM_STEP),
-    zoomOut: () => this.zoom(1 / ZOOM_STEP),
+    zoomIn: () => (this.notes.active ? this.notes.louder(1) : this.zoom(ZOOM_STEP)),
+    zoomOut: () => (this.notes.active ? this.notes.louder(-1) : this.zoom(1 / ZOOM_STEP)),
+    delete: () => this.notes.delete(),
+    copy: () => this.notes.copy(),
+    cut: () => this.notes.cut(),
+    paste: () => this.notes.paste(this.ui.cursor[1]),
+    duplicate: () => this.notes.duplicate(),
+    quantise: () => this.notes.quantise(),
     mute: () => this.store.toggleMute(this.ui.cursor[0]),
     solo: () => this.store.toggleSolo(this.ui.cursor[0]),
+    accept: () => this.store.attempt(this.store.takes.accept()),
+    hold: () => this.holdBars(),
+    flip: () => this.store.takes.flip(true),
     compare: () => {
       if (this.store.comparable) {
         this.store.setCompare(this.store.playBefore ? "after" : "before");
@@ -45,20 +65,80 @@ export class Actions {
     },
     expand: () => this.expand(this.ui.cursor[0]),
     help: () => this.host.toggleHelp(),
+    lanes: () => this.host.toggleLanes(),
   };
 
   constructor(
     private readonly store: Store,
     private readonly ui: UiState,
     private readonly host: ActionHost,
-  ) {}
+  ) {
+    this.notes = new NoteKeys(store, (text) => host.announce(text));
+  }
+
+  /** Keys that do something as long as they are held. */
+  listen(root: HTMLElement, signal: AbortSignal): void {
+    const up = ({ key }: KeyboardEvent): void => {
+      if (key === "`") {
+        this.store.takes.flip(false);
+      }
+    };
+    root.addEventListener("keyup", up, { signal });
+  }
 
   run(action: Action): void {
-    if (action.do === "move") {
+    if (action.do === "tool") {
+      this.setTool(action.tool);
+    } else if (action.do === "take") {
+      this.showTake(action.take);
+    } else if (action.do === "role") {
+      this.giveRole(withBarRole(this.store.get("plan") ?? {}, this.store.selection.cells(), action.role));
+    } else if (action.do === "trackRole") {
+      this.giveRole(withTrackRole(this.store.get("plan") ?? {}, this.store.selection.tracks(), action.role));
+    } else if (action.do === "length") {
+      this.notes.lengthen(action.steps);
+    } else if (action.do === "move" && this.notes.active && !action.toEdge) {
+      this.notes.nudge(action.bar, -action.track, action.extend);
+    } else if (action.do === "move") {
       this.moveCursor(action.track, action.bar, action.extend, action.toEdge);
     } else {
       this.simple[action.do]();
     }
+  }
+
+  showTake(take: number): void {
+    const { takes } = this.store;
+    takes.show(take);
+    this.host.announce(take < 0 ? strings.takeOriginal : strings.takeNow(take + 1));
+  }
+
+  /** Roles of the selected bars or tracks. */
+  private giveRole(plan: Plan): void {
+    if (this.store.selection.size > 0 && !this.store.get("readonly")) {
+      this.store.save("plan", plan);
+    } else {
+      this.host.announce(strings.nothingSelected);
+    }
+  }
+
+  /** Selected bars, or the one at the cursor, stay with the take they show. */
+  private holdBars(): void {
+    const cells = this.store.selection.cells();
+    for (const cell of cells.length > 0 ? cells : [this.ui.cursor]) {
+      this.store.takes.toggleHeld(cell);
+    }
+  }
+
+  setTool(tool: Tool): void {
+    const { ui, store } = this;
+    ui.tool = store.editable ? tool : HOME_TOOL;
+    if (ui.tool === HOME_TOOL) {
+      store.editor.select([]);
+    }
+    const info = TOOLS.find((row) => row.tool === ui.tool);
+    this.host.announce(strings.toolNow(info?.label ?? ""));
+    store.changed("edit");
+    ui.dirty("overlay");
   }
 
   select(selection: Selection): void {
@@ -155,7 +235,14 @@ export class Actions {
       return;
     }
     if (store.running) {
+      store.takes.keepGoing = false;
       store.attempt(store.cancel());
+    } else if (store.takes.open) {
+      store.attempt(store.takes.discard());
+    } else if (store.editor.selected.size > 0) {
+      store.editor.select([]);
+    } else if (this.ui.tool !== HOME_TOOL) {
+      this.setTool(HOME_TOOL);
     } else if (store.selection.size > 0) {
       this.select(Selection.empty);
     } else {

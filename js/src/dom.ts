@@ -75,12 +75,30 @@ const ICONS = {
   spark:
     "M8 1.8l1.5 4.2 4.2 1.5-4.2 1.5L8 13.2 6.5 9 2.3 7.5 6.5 6zM12.8 10.6l.6 1.6 1.6.6-1.6.6-.6 1.6-.6-1.6-1.6-.6 1.6-.6z",
   sliders: "M3 4.2h6.2M11.8 4.2H13M3 8h1.2M6.8 8H13M3 11.8h5.2M10.8 11.8H13",
+  target: "M8 2.6a5.4 5.4 0 1 0 0 10.8A5.4 5.4 0 1 0 8 2.6M8 6.2a1.8 1.8 0 1 0 0 3.6A1.8 1.8 0 1 0 8 6.2",
   chevron: "M4 6l4 4 4-4",
   close: "M4 4l8 8M12 4l-8 8",
+  more: "M2.4 6.8h2.4v2.4H2.4zM6.8 6.8h2.4v2.4H6.8zM11.2 6.8h2.4v2.4h-2.4z",
+  file: "M4 2.5h5l3 3v8H4zM9 2.5v3h3M8 7.5v4M6.3 10l1.7 1.6L9.7 10",
+  pointer: "M4 2.2l8.6 6.2-3.9.5 2.2 4.2-1.7.9-2.2-4.3L4 12.4z",
+  pencil: "M10.9 2.3l2.8 2.8-8 8-3.5.7.7-3.5zM9.8 5.6l.6.6",
+  eraser: "M9.3 2.6l4.1 4.1-6.6 6.6H5L2.6 10.9zM5.2 7l4 4",
+  velocity: "M3.5 13V8.5M8 13V3.5M12.5 13V6.5M2.3 8.5h2.4M6.8 3.5h2.4M11.3 6.5h2.4",
+  bars: "M2.5 3.5h4.6v9H2.5zM8.9 3.5h4.6v9H8.9z",
 } as const;
 
 export type IconName = keyof typeof ICONS;
-const STROKED = new Set<IconName>(["sliders", "chevron", "close"]);
+const STROKED = new Set<IconName>([
+  "target",
+  "sliders",
+  "chevron",
+  "close",
+  "file",
+  "pencil",
+  "eraser",
+  "velocity",
+  "bars",
+]);
 
 export function icon(name: IconName): SVGSVGElement {
   const ns = "http://www.w3.org/2000/svg";

@@ -1,7 +1,11 @@
 /** What tests and curious users find on the root element: the roll's places and state in plain numbers. */
-import { cellRect, type Rect } from "./coords.ts";
+import { cellRect, type Rect, rowTop, tickToX } from "./coords.ts";
+import { noteOf } from "./edit/notes.ts";
 import { RULER } from "./hit_test.ts";
-import { type Rendering, renderOffline } from "./playback/offline.ts";
+import type { LanePanel } from "./lanes/panel.ts";
+import { noteBand, noteWidth } from "./layers/notes.ts";
+import type { Rendering } from "./playback/offline.ts";
+import type { Op } from "./protocol.gen.ts";
 import type { Stage } from "./stage.ts";
 import type { Store } from "./store.ts";
 import type { Dirty, UiState } from "./ui_state.ts";
@@ -9,6 +13,11 @@ import type { Dirty, UiState } from "./ui_state.ts";
 export interface RollHandle {
   /** A cell's rectangle in client pixels. */
   barRect(track: number, bar: number): Rect | null;
+  /** The rectangle of the note that begins at a tick, in client pixels. */
+  noteRect(track: number, onset: number): Rect | null;
+  /** Onset, duration, pitch and velocity of a track's notes as this page shows them. */
+  notesOf(track: number): number[][];
+  rowHeight(track: number): number;
   state(): Record<string, unknown>;
   /** Bars [from, to) through the same sound (the sampled one when asked for), without a sound device. */
   renderAudio(
@@ -20,9 +29,19 @@ export interface RollHandle {
   /** Paints one frame now and returns its milliseconds. */
   paint(what?: Dirty[]): number;
   pan(px: number): void;
+  /** One operation on tracks, bars or tempo. */
+  edit(op: Op): void;
+  /** Client pixels of a level of a lane's bar (-1: the whole track's). */
+  lanePoint(name: string, bar: number, level: number): { x: number; y: number } | null;
 }
 
-export function makeHandle(store: Store, ui: UiState, stage: Stage, surface: HTMLElement): RollHandle {
+export function makeHandle(
+  store: Store,
+  ui: UiState,
+  stage: Stage,
+  surface: HTMLElement,
+  lanes: LanePanel,
+): RollHandle {
   return {
     barRect: (track, bar) => {
       const lane = ui.lanes[track];
@@ -33,26 +52,42 @@ export function makeHandle(store: Store, ui: UiState, stage: Stage, surface: HTM
       const rect = cellRect(ui.viewport, store.bars, lane, bar);
       return { x: box.left + rect.x, y: box.top + RULER + rect.y, w: rect.w, h: rect.h };
     },
+    noteRect: (track, onset) => {
+      const lane = ui.lanes[track];
+      const row = store.notes.lowerBound(track, onset);
+      if (!lane || store.notes.onsets[row] !== onset) {
+        return null;
+      }
+      const box = surface.getBoundingClientRect();
+      const [offset, height] = noteBand(lane);
+      const place = lane.rowOf[store.notes.pitches[row] as number] as number;
+      const w = noteWidth(lane, (store.notes.durations[row] as number) * ui.viewport.scale, height);
+      const y = box.top + RULER + rowTop(lane, place) + offset - ui.viewport.top;
+      return { x: box.left + tickToX(ui.viewport, onset), y, w, h: height };
+    },
+    notesOf: (track) => {
+      const { notes } = store;
+      const [first, last] = notes.range(track, 0, Number.MAX_SAFE_INTEGER);
+      return Array.from({ length: last - first }, (_, i) => {
+        const note = noteOf(notes, first + i);
+        return [note.onset, note.duration, note.pitch, note.velocity];
+      });
+    },
+    rowHeight: (track) => ui.lanes[track]?.rowHeight ?? 0,
     state: () => ({ ...storeState(store), ...viewState(ui, stage) }),
     renderAudio: async (fromBar, toBar, sampleRate, sampled) => {
       const source = store.noteSource();
       const [from, to] = [store.bars.start(fromBar), store.bars.start(toBar)];
-      return (
-        source &&
-        renderOffline(
-          source,
-          (track) => store.soundOf(track),
-          from,
-          to,
-          sampleRate,
-          sampled ? await store.soundFiles() : null,
-        )
-      );
+      const { renderOffline } = await store.simpleSound();
+      const open = sampled ? (store.sampledSound()?.open ?? null) : null;
+      return source && renderOffline(source, (track) => store.soundOf(track), from, to, sampleRate, open);
     },
     paint: (what = ["grid", "notes", "overlay"]) => {
       stage.mark(what);
       return stage.paint();
     },
+    lanePoint: (name, bar, level) => lanes.point(name, bar, level),
+    edit: (op) => store.editor.structureEdit(op.op, op),
     pan: (px) => ui.setViewport({ ...ui.viewport, left: ui.viewport.left + px / ui.viewport.scale }),
   };
 }
@@ -64,8 +99,10 @@ function storeState(store: Store): Record<string, unknown> {
     notes: store.notes.count,
     removed: store.removed.count,
     selection: store.selection.cells(),
+    selectedNotes: store.editor.selected.size,
     running: store.running,
     compare: store.compare,
+    takeWaits: store.takes.waiting,
     job: job && {
       id: job.id,
       state: job.state,
@@ -88,6 +125,7 @@ const viewState = (ui: UiState, stage: Stage): Record<string, unknown> => ({
   viewport: { ...ui.viewport },
   cursor: ui.cursor,
   expanded: ui.expanded,
+  tool: ui.tool,
   focused: ui.focused,
   frames: stage.frames,
   lastFrameMs: stage.lastFrameMs,

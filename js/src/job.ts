@@ -25,6 +25,15 @@ export interface Sequenced {
   buffers: DataView[];
 }
 
+/** What one take has written so far. */
+export interface TakeNotes {
+  batches: Batch[];
+  finished: Set<string>;
+  ended: boolean;
+}
+
+const emptyTake = (): TakeNotes => ({ batches: [], finished: new Set(), ended: false });
+
 export const ENDED: readonly JobState[] = ["done", "cancelled", "error"];
 
 export class Job {
@@ -35,8 +44,12 @@ export class Job {
   nSteps = 0;
   window: [number, number] | null = null;
   tokens = 0;
-  batches: Batch[] = [];
-  readonly finished = new Set<string>();
+  /** Side by side; one for a plain job. */
+  takes: TakeNotes[] = [emptyTake()];
+  /** The take that is seen and heard while it is written. */
+  shown = 0;
+  /** Its takes wait for a choice at the end. */
+  waits = false;
   readonly sequence = new EventSequence<Sequenced>();
 
   constructor(
@@ -49,13 +62,27 @@ export class Job {
     return !ENDED.includes(this.state);
   }
 
-  /** 0..1 by finished cells. */
+  /** Written out of sight: the take before it stays until this one is complete. */
+  get quiet(): boolean {
+    return this.waits && this.takes.length === 1;
+  }
+
+  get batches(): readonly Batch[] {
+    return this.quiet ? [] : (this.takes[this.shown]?.batches ?? []);
+  }
+
+  get finished(): ReadonlySet<string> {
+    return this.takes[this.shown]?.finished ?? new Set();
+  }
+
+  /** 0..1 by finished cells of all takes. */
   get progress(): number {
-    return this.cells.length > 0 ? this.finished.size / this.cells.length : 0;
+    const done = this.takes.reduce((n, take) => n + take.finished.size, 0);
+    return this.cells.length > 0 ? done / (this.cells.length * this.takes.length) : 0;
   }
 
   isFinished(track: number, bar: number): boolean {
-    return this.finished.has(`${track},${bar}`);
+    return !this.quiet && this.finished.has(`${track},${bar}`);
   }
 
   /** Applies one event that is due. */
@@ -64,6 +91,8 @@ export class Job {
       case "accepted":
         this.cells = event.cells;
         this.label = event.label;
+        this.waits = event.takes !== undefined;
+        this.expect(event.takes ?? 1);
         break;
       case "step":
         this.state = this.state === "cancelling" ? this.state : "running";
@@ -76,13 +105,16 @@ export class Job {
         this.tokens = event.tokens;
         break;
       case "notes":
-        this.add(event.track, event.bar, buffers[0], event.count, now);
+        this.add(this.take(event.take), event.track, event.bar, buffers[0], event.count, now);
         break;
       case "bar":
-        this.finished.add(`${event.track},${event.bar}`);
+        this.take(event.take).finished.add(`${event.track},${event.bar}`);
         break;
       case "reject":
-        this.clear(event.cells);
+        this.clear(this.take(event.take), event.cells);
+        break;
+      case "take":
+        this.take(event.take).ended = true;
         break;
       case "done":
         this.state = "done";
@@ -107,25 +139,50 @@ export class Job {
     this.cells = picture.cells ?? this.cells;
     this.label = picture.label ?? this.label;
     this.tokens = picture.tokens ?? this.tokens;
-    this.finished.clear();
-    for (const [track, bar] of picture.finished ?? []) {
-      this.finished.add(`${track},${bar}`);
-    }
-    this.batches = [];
     const view = buffers[0];
-    if (view) {
-      this.addByCell(view, barOf, now);
+    const count = view ? Math.floor(view.byteLength / NOTE_BYTES) : 0;
+    const takes = picture.takes ?? [{ finished: picture.finished ?? [], count }];
+    this.waits ||= picture.takes !== undefined;
+    this.takes = [];
+    let at = 0;
+    for (const one of takes) {
+      const take = emptyTake();
+      take.finished = new Set(one.finished.map(([track, bar]) => `${track},${bar}`));
+      this.takes.push(take);
+      if (view) {
+        const bytes = one.count * NOTE_BYTES;
+        this.addByCell(take, new DataView(view.buffer, view.byteOffset + at, bytes), barOf, now);
+        at += bytes;
+      }
     }
     return this.sequence.skipTo(picture.n ?? 0);
   }
 
-  private add(track: number, bar: number, view: DataView | undefined, count: number, now: number): void {
-    if (view && count > 0) {
-      this.batches.push({ track, bar, notes: unpackNotes(view, 0, count, this.nTracks), at: now });
+  private take(index = 0): TakeNotes {
+    this.expect(index + 1);
+    return this.takes[index] as TakeNotes;
+  }
+
+  private expect(count: number): void {
+    while (this.takes.length < count) {
+      this.takes.push(emptyTake());
     }
   }
 
-  private addByCell(view: DataView, barOf: (tick: number) => number, now: number): void {
+  private add(
+    take: TakeNotes,
+    track: number,
+    bar: number,
+    view: DataView | undefined,
+    count: number,
+    now: number,
+  ): void {
+    if (view && count > 0) {
+      take.batches.push({ track, bar, notes: unpackNotes(view, 0, count, this.nTracks), at: now });
+    }
+  }
+
+  private addByCell(take: TakeNotes, view: DataView, barOf: (tick: number) => number, now: number): void {
     const rows = new Map<string, number[]>();
     const all = Math.floor(view.byteLength / NOTE_BYTES);
     for (let row = 0; row < all; row++) {
@@ -142,15 +199,15 @@ export class Job {
           i * NOTE_BYTES,
         );
       });
-      this.add(track, bar, new DataView(bytes.buffer), list.length, now - 1000);
+      this.add(take, track, bar, new DataView(bytes.buffer), list.length, now - 1000);
     }
   }
 
-  private clear(cells: readonly Cell[]): void {
+  private clear(take: TakeNotes, cells: readonly Cell[]): void {
     const keys = new Set(cells.map(([track, bar]) => `${track},${bar}`));
-    this.batches = this.batches.filter(({ track, bar }) => !keys.has(`${track},${bar}`));
+    take.batches = take.batches.filter(({ track, bar }) => !keys.has(`${track},${bar}`));
     for (const key of keys) {
-      this.finished.delete(key);
+      take.finished.delete(key);
     }
   }
 }

@@ -7,10 +7,13 @@ import {
   EVENT_KINDS,
   type JobEvent,
   type OkAnswer,
+  type Plan,
   type Requests,
+  type TakeInfo,
   VERSION,
 } from "./protocol.gen.ts";
 import { strings } from "./strings.ts";
+import type { PerCell } from "./wishes.ts";
 
 export interface Problem {
   code: string;
@@ -24,12 +27,26 @@ export interface State {
   _rev: number;
   /** Name of the sampled sound's bank; "" when there is none. */
   _sound: string;
+  /** Sixteen families of General MIDI, then its 128 programs, with | between them. */
+  _instruments: string;
   caps: Caps;
-  plan: Record<string, unknown>;
+  plan: Plan;
+  /** Open takes, best first; the one that is shown, and bars held to another one (see takes/takes.ts). */
+  takes: TakeInfo[];
+  active_take: string;
+  comp: Record<string, string>;
+  /** How many takes Generate writes. */
+  n_takes: number;
   selection: { cells?: Cell[] };
   attributes: Partial<AttributeValues>;
   realized: Partial<AttributeValues>;
-  sampling: Record<string, number>;
+  /** What the model said it would write, how well wishes were met (0..1), and levels within reach. */
+  announced: Partial<AttributeValues>;
+  adherence: Partial<AttributeValues>;
+  reachable: PerCell<[low: number, high: number]>;
+  /** Attributes shown as lanes; null: the default ones, []: none. */
+  show_lanes: string[] | null;
+  sampling: Record<string, number | string | boolean>;
   status: string;
   progress: number;
   loop: number[];
@@ -41,6 +58,8 @@ export interface State {
   position: number;
   can_undo: boolean;
   can_redo: boolean;
+  /** Grid that notes snap to, a name of edit/snap.ts. */
+  snap: string;
 }
 
 /** What anywidget (or the shim of an exported page) hands over; the part that is used. */
@@ -107,7 +126,11 @@ export class Kernel {
   }
 
   /** Sends a request; resolves with the answer, rejects with a RequestError. Waits as long as it takes. */
-  request<K extends keyof Requests>(kind: K, payload: Requests[K]): Promise<Answer> {
+  request<K extends keyof Requests>(
+    kind: K,
+    payload: Requests[K],
+    buffers: ArrayBuffer[] = [],
+  ): Promise<Answer> {
     const id = `${this.page}-${this.count++}`;
     return new Promise((resolve, reject) => {
       const busyTimer = setTimeout(() => {
@@ -116,7 +139,7 @@ export class Kernel {
       }, BUSY_AFTER_MS);
       this.waiting.set(id, { resolve, reject, busyTimer });
       try {
-        this.model.send({ v: VERSION, k: kind, id, ...payload });
+        this.model.send({ v: VERSION, k: kind, id, ...payload }, undefined, buffers);
       } catch (error) {
         this.settle(id)?.reject(
           new RequestError({ code: "disconnected", message: strings.disconnected, hint: String(error) }),

@@ -36,6 +36,23 @@ export class NoteTable {
     this.longest = new Uint32Array(nTracks);
   }
 
+  /** Call when the columns are filled, in order of track and onset. */
+  index(): void {
+    const { nTracks } = this;
+    this.trackStarts.fill(0);
+    this.longest.fill(0);
+    for (let row = 0; row < this.count; row++) {
+      const track = this.tracks[row] as number;
+      if (track < nTracks) {
+        this.trackStarts[track + 1] = row + 1;
+        this.longest[track] = Math.max(this.longest[track] as number, this.durations[row] as number);
+      }
+    }
+    for (let t = 1; t <= nTracks; t++) {
+      this.trackStarts[t] = Math.max(this.trackStarts[t] as number, this.trackStarts[t - 1] as number);
+    }
+  }
+
   get nTracks(): number {
     return this.longest.length;
   }
@@ -76,24 +93,16 @@ export function unpackNotes(view: DataView, byteOffset: number, count: number, n
   const table = new NoteTable(count, nTracks);
   for (let row = 0; row < count; row++) {
     const at = byteOffset + (order[row] as number) * NOTE_BYTES;
-    const trackIndex = view.getUint8(at + track.offset);
-    const ticks = view.getUint32(at + duration.offset, true);
     table.ids[row] = view.getUint32(at + id.offset, true);
     table.onsets[row] = view.getUint32(at + onset.offset, true);
-    table.durations[row] = ticks;
+    table.durations[row] = view.getUint32(at + duration.offset, true);
     table.pitches[row] = view.getUint8(at + pitch.offset) & 127;
     table.velocities[row] = view.getUint8(at + velocity.offset);
-    table.tracks[row] = trackIndex;
+    table.tracks[row] = view.getUint8(at + track.offset);
     table.flags[row] = view.getUint8(at + flags.offset);
     table.micros[row] = view.getInt16(at + micro.offset, true);
-    if (trackIndex < nTracks) {
-      table.trackStarts[trackIndex + 1] = row + 1;
-      table.longest[trackIndex] = Math.max(table.longest[trackIndex] as number, ticks);
-    }
   }
-  for (let t = 1; t <= nTracks; t++) {
-    table.trackStarts[t] = Math.max(table.trackStarts[t] as number, table.trackStarts[t - 1] as number);
-  }
+  table.index();
   return table;
 }
 

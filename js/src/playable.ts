@@ -2,7 +2,7 @@
 import type { BarMap, TempoMap } from "./coords.ts";
 import type { Job } from "./job.ts";
 import type { NoteTable } from "./note_table.ts";
-import type { NoteSource, PlayableNote } from "./playback/scheduler.ts";
+import type { Control, NoteSource, PlayableNote } from "./playback/scheduler.ts";
 import { FLAG_GENERATED } from "./protocol.gen.ts";
 
 export interface Heard {
@@ -10,6 +10,8 @@ export interface Heard {
   readonly tempo: TempoMap;
   readonly notes: NoteTable;
   readonly removed: NoteTable;
+  /** Volume, pan, pedals and bends of the file. */
+  readonly controls: readonly Control[];
   /** True: the bars as they were before the last generation. */
   readonly playBefore: boolean;
   readonly job: Job | null;
@@ -18,14 +20,16 @@ export interface Heard {
 
 type Visit = (note: PlayableNote) => void;
 
-export function playable(heard: Heard): NoteSource {
+/** `notes`: other ones than those that are shown. */
+export function playable(heard: Heard, notes: NoteTable = heard.notes): NoteSource {
   return {
     tempo: heard.tempo,
     endTick: heard.bars.end,
+    controls: heard.controls,
     notesBetween: (from, to, visit) => {
-      for (let track = 0; track < heard.notes.nTracks; track++) {
+      for (let track = 0; track < notes.nTracks; track++) {
         if (heard.audible(track)) {
-          visitDocument(heard, track, from, to, visit);
+          visitDocument({ ...marks(heard), notes }, track, from, to, visit);
         }
       }
       visitArrived(heard, from, to, visit);
@@ -33,7 +37,16 @@ export function playable(heard: Heard): NoteSource {
   };
 }
 
-function visitDocument(heard: Heard, track: number, from: number, to: number, visit: Visit): void {
+const marks = ({ removed, job, bars, playBefore }: Heard): Omit<Shown, "notes"> => ({
+  removed,
+  job,
+  bars,
+  playBefore,
+});
+
+type Shown = Pick<Heard, "notes" | "removed" | "job" | "bars" | "playBefore">;
+
+function visitDocument(heard: Shown, track: number, from: number, to: number, visit: Visit): void {
   const { notes, removed, job, bars, playBefore } = heard;
   const hidden = playBefore ? FLAG_GENERATED : 0;
   for (let i = notes.lowerBound(track, from); i < notes.lowerBound(track, to); i++) {

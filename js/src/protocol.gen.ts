@@ -30,6 +30,37 @@ export interface TrackInfo {
   drum: boolean;
   family: string;
 }
+/** What the page shows on the card of a take; `cells` are the bars it wrote. */
+export interface TakeInfo {
+  id: string;
+  number: number;
+  seed: number;
+  adherence: number | null;
+  log_prob: number;
+  novelty: number;
+  notes: number;
+  status: string;
+  cells: Cell[];
+}
+/** A take that is being written: `count` of the notes that come with it are its own. */
+export interface TakePicture {
+  finished: Cell[];
+  count: number;
+}
+/** One step of the plan: bars in the window, written, read, and hidden from the model. */
+export interface SeenStep {
+  window: [from: number, to: number];
+  targets: Cell[];
+  tracks: number[];
+  hidden: Cell[];
+  autoregressive: boolean;
+}
+/** Roles of tracks and bars: keys are numbers as text. */
+export interface Plan {
+  roles?: Record<string, { track?: TrackRole; bars?: Record<string, BarRole> }>;
+}
+export type TrackRole = "context" | "continue" | "ignore";
+export type BarRole = "generate" | "hidden" | "locked";
 /** Wishes: per track and, below it, per bar; a missing name means "no preference". */
 export interface AttributeValues {
   track: Record<string, Record<string, number>>;
@@ -56,6 +87,8 @@ export interface DocHeader {
   title?: string;
   /** drum names by pitch */
   drums?: Record<string, string>;
+  /** [tick, track, controller, value] of the file, by tick; controller -1 is pitch bend */
+  controls?: [number, number, number, number][];
 }
 
 /** What the kernel can do; `{}` for a viewer. */
@@ -68,6 +101,10 @@ export interface Caps {
   window_bars?: number[];
   /** why nothing can be generated here */
   unavailable?: string;
+  /** attributes that other models have, in words */
+  absent?: string[];
+  /** settings of a generation, in the panel's order */
+  settings?: SettingInfo[];
 }
 
 /** One attribute the model can be asked for. */
@@ -86,7 +123,150 @@ export interface AttributeInfo {
   value_labels?: string[] | null;
   /** what it means, one sentence */
   help?: string;
+  /** values are names without an order */
+  nominal?: boolean;
+  /** not among the first things one asks for */
+  advanced?: boolean;
 }
+
+/** One setting of a generation. */
+export interface SettingInfo {
+  /** key in the `sampling` trait */
+  name: string;
+  /** shown name */
+  label: string;
+  /** what it means, one sentence */
+  help: string;
+  /** how it is set */
+  kind: "number" | "choice" | "switch";
+  /** value when nothing is said */
+  default: number | string | boolean;
+  /** least value */
+  low?: number;
+  /** greatest value */
+  high?: number;
+  /** step between values */
+  step?: number;
+  /** allowed texts */
+  choices?: string[];
+  /** belongs under Advanced */
+  advanced: boolean;
+}
+
+/** notes that go, change or come */
+export interface OpNotes {
+  op: "notes";
+  /** ids of notes that go */
+  remove: number[];
+  /** note records in the buffer: a known id is changed, one with the highest bit is new */
+  count: number;
+}
+
+/** an empty track at the end */
+export interface OpTrackAdd {
+  op: "track_add";
+  /** General MIDI program 0..127 */
+  program?: number;
+  /** a drum track */
+  drum?: boolean;
+  /** shown name */
+  name?: string;
+}
+
+/** a track goes */
+export interface OpTrackDelete {
+  op: "track_delete";
+  /** track index */
+  track: number;
+}
+
+/** a copy of a track after it */
+export interface OpTrackDuplicate {
+  op: "track_duplicate";
+  /** track index */
+  track: number;
+}
+
+/** another order */
+export interface OpTrackMove {
+  op: "track_move";
+  /** track index */
+  track: number;
+  /** new place */
+  to: number;
+}
+
+/** name and instrument of a track */
+export interface OpTrackSet {
+  op: "track_set";
+  /** track index */
+  track: number;
+  /** shown name */
+  name?: string;
+  /** General MIDI program 0..127 */
+  program?: number;
+}
+
+/** empty bars */
+export interface OpBarsInsert {
+  op: "bars_insert";
+  /** before which bar */
+  at: number;
+  /** how many */
+  count: number;
+}
+
+/** bars go */
+export interface OpBarsDelete {
+  op: "bars_delete";
+  /** first bar */
+  first: number;
+  /** how many */
+  count: number;
+}
+
+/** a copy of bars after them */
+export interface OpBarsDuplicate {
+  op: "bars_duplicate";
+  /** first bar */
+  first: number;
+  /** how many */
+  count: number;
+}
+
+/** another metre for bars */
+export interface OpMetreSet {
+  op: "metre_set";
+  /** first bar */
+  first: number;
+  /** how many */
+  count: number;
+  /** numerator, denominator */
+  metre: [number, number];
+}
+
+/** tempo of the piece, or from a bar on */
+export interface OpTempoSet {
+  op: "tempo_set";
+  /** quarter notes a minute */
+  bpm: number;
+  /** from which bar */
+  first?: number;
+}
+
+/** What may be done to the document. */
+export type Op =
+  | OpNotes
+  | OpTrackAdd
+  | OpTrackDelete
+  | OpTrackDuplicate
+  | OpTrackMove
+  | OpTrackSet
+  | OpBarsInsert
+  | OpBarsDelete
+  | OpBarsDuplicate
+  | OpMetreSet
+  | OpTempoSet;
 
 /** start a job that rewrites the cells; answered by ok {job} as soon as it is queued */
 export interface RequestGenerate {
@@ -96,6 +276,10 @@ export interface RequestGenerate {
   attributes?: AttributeValues;
   /** settings; else the `sampling` trait */
   sampling?: Record<string, number>;
+  /** versions to write, 1..9; else the `n_takes` trait */
+  takes?: number;
+  /** a single take waits for `accept`, too */
+  hold?: boolean;
 }
 
 /** stop a job */
@@ -120,12 +304,60 @@ export interface RequestSync {
   have: number;
 }
 
+/** one gesture on the document; answered by ok {rev}, or by error and the document as it is */
+export interface RequestOps {
+  /** the gesture in words, for undo */
+  label: string;
+  /** what is done, all or nothing */
+  ops: Op[];
+  /** gestures of one kind that follow fast are one undo step */
+  merge?: string;
+}
+
+/** take over what is shown of the open takes; one undo step */
+export interface RequestAccept {
+  /** id of the take; null: none, but for `cells` */
+  take: string | null;
+  /** bars from others; "": as it was */
+  cells: [track: number, bar: number, take: string][];
+}
+
+/** let the open takes go */
+export interface RequestDiscard {
+}
+
+/** the notes that a take has in the bars it wrote */
+export interface RequestTake_notes {
+  /** id of an open take */
+  take: string;
+}
+
+/** could this be generated, and what would the model see; an error says why not */
+export interface RequestOutlook {
+  /** bars to write */
+  selection: { cells: Cell[] };
+}
+
 /** a page that is about to play fetches the sampled sound, once a page */
 export interface RequestSound {
-  /** which file of the sampled sound */
-  file: "worklet" | "bank";
+  /** which file of the sound */
+  file: "worklet" | "bank" | "simple";
   /** which part of it, from 0 */
   part: number;
+}
+
+/** the piece as a MIDI file */
+export interface RequestMidi {
+}
+
+/** a MIDI file, part by part; the last one makes it the document, as one undo step */
+export interface RequestUpload {
+  /** the file's name */
+  name: string;
+  /** which part of it, from 0; in order */
+  part: number;
+  /** how many parts it has */
+  parts: number;
 }
 
 /** the request was carried out (or accepted) */
@@ -151,6 +383,16 @@ export interface OkAnswer {
   count?: number;
   /** sound: how many parts the file has */
   parts?: number;
+  /** midi: what the file may be called */
+  name?: string;
+  /** ops: revision that holds the edit */
+  rev?: number;
+  /** sync: of a job with several takes */
+  takes?: TakePicture[];
+  /** outlook: what the model sees, step by step */
+  steps?: SeenStep[];
+  /** outlook: possible, but likely not meant */
+  warnings?: string[];
 }
 
 /** the request was refused; nothing changed */
@@ -177,6 +419,8 @@ export interface EventAccepted {
   cells: Cell[];
   /** name of the action */
   label: string;
+  /** how many takes, when they wait for a choice */
+  takes?: number;
 }
 
 /** a planner step begins */
@@ -192,6 +436,8 @@ export interface EventStep {
   n_steps: number;
   /** bars the model sees, end excluded */
   window: [number, number];
+  /** which take, from 0; the first when missing */
+  take?: number;
 }
 
 /** at least every second */
@@ -218,6 +464,8 @@ export interface EventNotes {
   bar: number;
   /** note records in the buffer, at most 64 */
   count: number;
+  /** which take, from 0; the first when missing */
+  take?: number;
 }
 
 /** the cell is complete and may be played */
@@ -231,6 +479,8 @@ export interface EventBar {
   track: number;
   /** bar index */
   bar: number;
+  /** which take, from 0; the first when missing */
+  take?: number;
 }
 
 /** provisional notes there are void */
@@ -242,6 +492,21 @@ export interface EventReject {
   ev: "reject";
   /** cells to clear */
   cells: Cell[];
+  /** which take, from 0; the first when missing */
+  take?: number;
+}
+
+/** one of several takes has ended */
+export interface EventTake {
+  v: number;
+  k: "ev";
+  job: string;
+  n: number;
+  ev: "take";
+  /** done, budget, failed or cancelled */
+  status: string;
+  /** which take, from 0; the first when missing */
+  take?: number;
 }
 
 /** the kernel has already set `_doc` */
@@ -288,7 +553,14 @@ export interface Requests {
   undo: RequestUndo;
   redo: RequestRedo;
   sync: RequestSync;
+  ops: RequestOps;
+  accept: RequestAccept;
+  discard: RequestDiscard;
+  take_notes: RequestTake_notes;
+  outlook: RequestOutlook;
   sound: RequestSound;
+  midi: RequestMidi;
+  upload: RequestUpload;
 }
 
 export type JobEvent =
@@ -298,8 +570,14 @@ export type JobEvent =
   | EventNotes
   | EventBar
   | EventReject
+  | EventTake
   | EventDone
   | EventCancelled
   | EventError;
 
-export const EVENT_KINDS: readonly string[] = ["accepted", "step", "tok", "notes", "bar", "reject", "done", "cancelled", "error"];
+export const EVENT_KINDS: readonly string[] = ["accepted", "step", "tok", "notes", "bar", "reject", "take", "done", "cancelled", "error"];
+
+/** Families of eight General MIDI programs each. */
+export const FAMILIES = /* @__PURE__ */ "Piano|Chromatic Percussion|Organ|Guitar|Bass|Strings|Ensemble|Brass|Reed|Pipe|Synth Lead|Synth Pad|Synth Effects|Ethnic|Percussive|Sound Effects".split("|");
+
+export const PROGRAM_NAMES = /* @__PURE__ */ "Acoustic Grand Piano|Bright Acoustic Piano|Electric Grand Piano|Honky-tonk Piano|Electric Piano 1|Electric Piano 2|Harpsichord|Clavinet|Celesta|Glockenspiel|Music Box|Vibraphone|Marimba|Xylophone|Tubular Bells|Dulcimer|Drawbar Organ|Percussive Organ|Rock Organ|Church Organ|Reed Organ|Accordion|Harmonica|Tango Accordion|Acoustic Guitar (nylon)|Acoustic Guitar (steel)|Electric Guitar (jazz)|Electric Guitar (clean)|Electric Guitar (muted)|Overdriven Guitar|Distortion Guitar|Guitar Harmonics|Acoustic Bass|Electric Bass (finger)|Electric Bass (pick)|Fretless Bass|Slap Bass 1|Slap Bass 2|Synth Bass 1|Synth Bass 2|Violin|Viola|Cello|Contrabass|Tremolo Strings|Pizzicato Strings|Orchestral Harp|Timpani|String Ensemble 1|String Ensemble 2|Synth Strings 1|Synth Strings 2|Choir Aahs|Voice Oohs|Synth Voice|Orchestra Hit|Trumpet|Trombone|Tuba|Muted Trumpet|French Horn|Brass Section|Synth Brass 1|Synth Brass 2|Soprano Sax|Alto Sax|Tenor Sax|Baritone Sax|Oboe|English Horn|Bassoon|Clarinet|Piccolo|Flute|Recorder|Pan Flute|Blown Bottle|Shakuhachi|Whistle|Ocarina|Lead 1 (square)|Lead 2 (sawtooth)|Lead 3 (calliope)|Lead 4 (chiff)|Lead 5 (charang)|Lead 6 (voice)|Lead 7 (fifths)|Lead 8 (bass + lead)|Pad 1 (new age)|Pad 2 (warm)|Pad 3 (polysynth)|Pad 4 (choir)|Pad 5 (bowed)|Pad 6 (metallic)|Pad 7 (halo)|Pad 8 (sweep)|FX 1 (rain)|FX 2 (soundtrack)|FX 3 (crystal)|FX 4 (atmosphere)|FX 5 (brightness)|FX 6 (goblins)|FX 7 (echoes)|FX 8 (sci-fi)|Sitar|Banjo|Shamisen|Koto|Kalimba|Bagpipe|Fiddle|Shanai|Tinkle Bell|Agogo|Steel Drums|Woodblock|Taiko Drum|Melodic Tom|Synth Drum|Reverse Cymbal|Guitar Fret Noise|Breath Noise|Seashore|Bird Tweet|Telephone Ring|Helicopter|Applause|Gunshot".split("|");

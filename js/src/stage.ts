@@ -4,11 +4,14 @@ import { drawArriving, POP_MS } from "./layers/arriving.ts";
 import { drawBars } from "./layers/bars.ts";
 import { drawCursor } from "./layers/cursor.ts";
 import { drawDiff } from "./layers/diff.ts";
+import { drawEditing } from "./layers/editing.ts";
 import { drawGrid } from "./layers/grid.ts";
+import { drawHeld } from "./layers/held.ts";
 import { drawKeys, KEYS_WIDTH } from "./layers/keys.ts";
 import { drawNotes } from "./layers/notes.ts";
 import { drawOverviewNotes, drawOverviewWindow } from "./layers/overview.ts";
 import { drawPlayhead } from "./layers/playhead.ts";
+import { drawRoles } from "./layers/roles.ts";
 import { drawRuler } from "./layers/ruler.ts";
 import type { Layer, Scene } from "./layers/scene.ts";
 import type { Dirty } from "./ui_state.ts";
@@ -31,8 +34,8 @@ export interface StageSource {
 
 /** Layers of each canvas, bottom to top. */
 const GRID: readonly Layer[] = [drawGrid, drawBars];
-const NOTES: readonly Layer[] = [drawDiff, drawNotes];
-const OVERLAY: readonly Layer[] = [drawArriving, drawCursor];
+const NOTES: readonly Layer[] = [drawDiff, drawNotes, drawRoles];
+const OVERLAY: readonly Layer[] = [drawArriving, drawEditing, drawHeld, drawCursor];
 
 export class Stage {
   /** Milliseconds spent in the last frame, for measurements. */

@@ -2,21 +2,37 @@
  * What all views of one model share: the document, the selection, the running job, the player. Synced state passes
  * through here; zoom, hover and focus do not (see ui_state.ts).
  */
+import { blockedReason } from "./blocked.ts";
+import { cellStates } from "./cell_states.ts";
 import { BarMap, TempoMap } from "./coords.ts";
+import { Editor } from "./edit/editor.ts";
 import type { Job } from "./job.ts";
-import { type JobHost, Jobs } from "./jobs.ts";
+import { jobHost } from "./job_host.ts";
+import { Jobs } from "./jobs.ts";
+import type { Entry } from "./lanes/curve.ts";
+import { Mix } from "./mix.ts";
 import { type HostModel, Kernel, type Problem, RequestError, type State } from "./model.ts";
 import { NoteTable, type ParsedDocument, parseDocument } from "./note_table.ts";
 import { playable } from "./playable.ts";
+import { sampledSound, simpleModule } from "./playback/kernel_sound.ts";
 import { Player, type SampledChoice, type TrackSound } from "./playback/player.ts";
-import { SampledSound } from "./playback/sampled.ts";
-import type { LoopRange, NoteSource } from "./playback/scheduler.ts";
-import { type SoundFiles, soundFiles } from "./playback/sound_files.ts";
-import { type Caps, type Cell, FLAG_GENERATED, type JobState, type TrackInfo } from "./protocol.gen.ts";
+import type { Control, LoopRange, NoteSource } from "./playback/scheduler.ts";
+import type { SimpleModule } from "./playback/simple.ts";
+import {
+  type AttributeValues,
+  type Caps,
+  type Cell,
+  FLAG_GENERATED,
+  type TrackInfo,
+} from "./protocol.gen.ts";
 import { Selection } from "./selection.ts";
 import { strings } from "./strings.ts";
+import { Outlook } from "./takes/outlook.ts";
+import { barRoles } from "./takes/roles.ts";
+import { Takes } from "./takes/takes.ts";
 import { Timers } from "./timers.ts";
-import { valueAt, withValue } from "./wishes.ts";
+import { usedPitches } from "./used_pitches.ts";
+import { valueAt, withEntries, withValue } from "./wishes.ts";
 
 export type Change =
   | "document"
@@ -28,14 +44,15 @@ export type Change =
   | "transport"
   | "tracks"
   | "compare"
+  /** Notes this page edits, and which are selected. */
+  | "edit"
   | "problem"
   | "theme";
 
-export const CELL_SELECTED = 1;
-export const CELL_TARGET = 2;
-export const CELL_FINISHED = 4;
-
 const SELECTION_THROTTLE_MS = 100;
+const WISH_TRAITS = ["attributes", "realized", "announced", "adherence", "reachable", "show_lanes"] as const;
+
+const OUTLOOK_CHANGES: readonly Change[] = ["document", "selection", "wishes", "settings"];
 
 /** How a finished generation is shown. "off": no marks (nothing generated, or acted on since). */
 export type Compare = "off" | "after" | "before";
@@ -51,11 +68,13 @@ export class Store {
   late = 0;
   /** Outcome of the last job in words, until the next action. */
   outcome = "";
-  readonly muted = new Set<number>();
-  readonly soloed = new Set<number>();
+  readonly mix = new Mix();
   readonly player: Player;
+  readonly editor: Editor;
+  readonly takes = new Takes(this);
+  readonly outlook = new Outlook(this);
   /** Bits of CELL_*, row by track. */
-  cellStates = new Uint8Array(0);
+  cellStates: Uint8Array = new Uint8Array(0);
 
   private readonly kernel: Kernel;
   private readonly noNotes = new NoteTable(0, 0);
@@ -73,14 +92,21 @@ export class Store {
       this.late = late;
       this.changed("job");
     };
-    this.jobs = new Jobs(this.jobHost());
+    this.jobs = new Jobs(jobHost(this));
     this.kernel.onEvent = (event, buffers) => this.jobs.receive(event, buffers);
     this.kernel.onProblem = (problem) => this.fail(problem);
     this.player = new Player(
-      () => this.noteSource(),
+      () => (this.document ? this.takes.source((notes) => playable(this, notes)) : null),
       (track) => this.soundOf(track),
+      () => this.simpleSound(),
       () => this.sampledSound(),
     );
+    this.editor = new Editor({
+      nTracks: () => this.tracks.length,
+      send: (payload, buffers) => this.kernel.request("ops", payload, buffers),
+      changed: () => this.changed("edit"),
+      refused: (error) => this.attempt(Promise.reject(error)),
+    });
     this.player.onChange = () => this.transportChanged();
     this.player.onSimpleSound = () => {
       this.outcome = strings.simpleSound;
@@ -91,6 +117,7 @@ export class Store {
     this.readSelection();
     this.readLoop();
     this.readProblem();
+    this.takes.read();
     if (["queued", "running", "cancelling"].includes(this.get("status"))) {
       void this.jobs.recover(null, 0);
     }
@@ -118,12 +145,21 @@ export class Store {
     return this.document?.header.resolution ?? 480;
   }
 
+  /** The document's notes, with what this page has just done to them. */
   get notes(): NoteTable {
-    return this.document?.notes ?? this.noNotes;
+    return this.document ? (this.takes.mixed?.notes ?? this.editor.notes) : this.noNotes;
   }
 
+  /** Notes may be edited here. */
+  get editable(): boolean {
+    return this.document !== null && !this.get("readonly") && !this.takes.open;
+  }
+
+  /** What the file says besides notes, read once a document. */
+  controls: readonly Control[] = [];
+
   get removed(): NoteTable {
-    return this.document?.before ?? this.noNotes;
+    return this.takes.mixed?.removed ?? this.document?.before ?? this.noNotes;
   }
 
   get job(): Job | null {
@@ -144,7 +180,7 @@ export class Store {
 
   /** True when there is something to compare. */
   get comparable(): boolean {
-    return !this.running && this.compare !== "off";
+    return !this.running && this.compare !== "off" && !this.takes.open;
   }
 
   /** Generation exists here: there is a model behind the page. */
@@ -154,22 +190,13 @@ export class Store {
 
   /** Why Generate is off right now, or "" when it is on. */
   get blocked(): string {
-    if (this.get("readonly")) {
-      return strings.readonly;
-    }
-    if (this.caps.unavailable) {
-      return this.caps.unavailable;
-    }
-    if (!this.canGenerate) {
-      return strings.noEngine;
-    }
-    if (!this.document || this.bars.n === 0) {
-      return strings.noDocument;
-    }
-    if (this.running) {
-      return strings.busy;
-    }
-    return this.selection.size === 0 ? strings.nothingSelected : "";
+    return blockedReason(this);
+  }
+
+  /** What Generate writes: bars whose role it is, else the selected ones. */
+  get targets(): Selection {
+    const marked = barRoles(this.get("plan") ?? {}).filter(([, , role]) => role === "generate");
+    return marked.length > 0 ? Selection.of(marked.map(([track, bar]) => [track, bar])) : this.selection;
   }
 
   cellState(track: number, bar: number): number {
@@ -182,48 +209,26 @@ export class Store {
 
   /** Pitches that appear on each track, provisional and removed notes included. */
   usedPitches(): number[][] {
-    const used = this.tracks.map(() => new Set<number>());
-    for (const table of [
-      this.notes,
-      this.removed,
-      ...(this.job?.batches ?? []).map((batch) => batch.notes),
-    ]) {
-      for (let i = 0; i < table.count; i++) {
-        used[table.tracks[i] as number]?.add(table.pitches[i] as number);
-      }
-    }
-    return used.map((pitches) => [...pitches]);
+    const arriving = (this.job?.batches ?? []).map((batch) => batch.notes);
+    const tables = [this.notes, this.removed, ...this.takes.allNotes(), ...arriving];
+    return usedPitches(this.tracks.length, tables);
   }
 
   audible(track: number): boolean {
-    return this.soloed.size > 0 ? this.soloed.has(track) : !this.muted.has(track);
+    return this.mix.audible(track);
   }
 
   soundOf(track: number): TrackSound {
     const info = this.tracks[track];
-    return { program: info?.program ?? 0, drum: info?.drum ?? false };
+    return { program: info?.program ?? 0, drum: info?.drum ?? false, volume: this.mix.volumes.get(track) };
   }
 
-  /** The files of the sampled sound, from the kernel (or from the exported page). */
-  soundFiles(): Promise<SoundFiles> {
-    return soundFiles(this.get("_sound"), async (file, part) => {
-      const { ok, buffers } = await this.kernel.request("sound", { file, part });
-      return { bytes: buffers[0] as DataView, parts: ok.parts ?? 1 };
-    });
+  simpleSound(): Promise<SimpleModule> {
+    return simpleModule(this.ask);
   }
 
-  private sampledSound(): SampledChoice | null {
-    const name = this.get("_sound");
-    if (!name) {
-      return null;
-    }
-    return {
-      name,
-      open: async (context) => {
-        const { worklet, bank } = await this.soundFiles();
-        return SampledSound.open(context, context.destination, worklet, bank);
-      },
-    };
+  sampledSound(): SampledChoice | null {
+    return sampledSound(this.get("_sound"), this.ask);
   }
 
   /** What the player plays: notes as the roll shows them. */
@@ -240,6 +245,9 @@ export class Store {
 
   /** Collects changes and tells the views once per turn of the event loop. */
   changed(...changes: Change[]): void {
+    if (changes.some((change) => OUTLOOK_CHANGES.includes(change))) {
+      this.outlook.stale();
+    }
     for (const change of changes) {
       this.pending.add(change);
     }
@@ -263,6 +271,7 @@ export class Store {
       this.model.off(name, handler as never);
     }
     this.timers.cancelAll();
+    this.outlook.dispose();
     this.jobs.dispose();
     this.listeners.clear();
   }
@@ -282,14 +291,20 @@ export class Store {
     this.timers.once("selection", SELECTION_THROTTLE_MS, () => this.sendSelection());
   }
 
-  async generate(): Promise<void> {
-    if (this.blocked) {
+  /** `cells`: others than the selected ones. */
+  async generate(cells?: readonly Cell[]): Promise<void> {
+    if (!cells && this.blocked) {
       this.fail({ code: "blocked", message: this.blocked, hint: "" });
       return;
     }
     this.forget();
     this.sendSelection();
-    const { ok } = await this.kernel.request("generate", { selection: { cells: this.selection.cells() } });
+    const more = this.takes.keepGoing ? { takes: 1, hold: true } : {};
+    if (this.takes.keepGoing && !cells) {
+      this.takes.playLoop();
+    }
+    const wanted = [...(cells ?? this.selection.cells())];
+    const { ok } = await this.ask("generate", { selection: { cells: wanted }, ...more });
     if (ok.job) {
       this.jobs.begin(ok.job);
     }
@@ -332,26 +347,42 @@ export class Store {
   }
 
   setLoop(range: [number, number] | null): void {
-    this.model.set("loop", range ?? []);
-    this.model.save_changes();
+    this.save("loop", range ?? []);
     this.readLoop();
   }
 
+  setSnap(name: string): void {
+    this.save("snap", name);
+  }
+
+  /** Sets a synced trait and tells the kernel. */
+  save<K extends keyof State>(key: K, value: State[K]): void {
+    this.model.set(key, value);
+    this.model.save_changes();
+  }
+
   toggleMute(track: number): void {
-    toggle(this.muted, track);
+    toggle(this.mix.muted, track);
     this.changed("tracks");
   }
 
   toggleSolo(track: number): void {
-    toggle(this.soloed, track);
+    toggle(this.mix.soloed, track);
     this.changed("tracks");
   }
+
+  setVolume(track: number, volume: number): void {
+    this.mix.volumes.set(track, volume);
+    this.player.volumeChanged(track);
+  }
+
+  /** Any request that needs no state of its own. */
+  readonly ask: Kernel["request"] = (kind, payload, buffers) => this.kernel.request(kind, payload, buffers);
 
   dismissProblem(): void {
     this.problem = null;
     if (this.get("error")) {
-      this.model.set("error", null);
-      this.model.save_changes();
+      this.save("error", null);
     }
     this.changed("problem");
   }
@@ -373,12 +404,21 @@ export class Store {
 
   /** Sets (null: clears) a wish for tracks (bar -1) or bars. */
   setWish(name: string, cells: readonly Cell[], value: number | null): void {
-    this.model.set("attributes", withValue(this.get("attributes"), name, cells, value));
+    this.setWishes(withValue(this.get("attributes"), name, cells, value));
+  }
+
+  /** Wishes for several bars of one track (-1: for the track), each with its own level. */
+  setCurve(name: string, track: number, entries: readonly Entry[]): void {
+    this.setWishes(withEntries(this.get("attributes"), name, track, entries));
+  }
+
+  setWishes(wishes: AttributeValues): void {
+    this.model.set("attributes", wishes);
     this.saveSoon();
     this.changed("wishes");
   }
 
-  setSampling(name: string, value: number | null): void {
+  setSampling(name: string, value: number | string | boolean | null): void {
     const next = { ...(this.get("sampling") ?? {}) };
     if (value === null) {
       delete next[name];
@@ -402,15 +442,23 @@ export class Store {
     on("selection", () => this.readSelection());
     on("loop", () => this.readLoop());
     on("error", () => this.readProblem());
-    on("attributes", () => this.changed("wishes"));
-    on("realized", () => this.changed("wishes"));
-    for (const name of ["caps", "sampling", "readonly", "can_undo", "can_redo", "height"] as const) {
+    for (const name of WISH_TRAITS) {
+      on(name, () => this.changed("wishes"));
+    }
+    for (const name of ["caps", "sampling", "readonly", "can_undo", "can_redo", "height", "snap"] as const) {
       on(name, () => this.changed("settings"));
     }
     on("status", () => this.changed("job"));
     on("progress", () => this.changed("job"));
     on("theme", () => this.changed("theme"));
-    on("plan", () => this.changed("settings"));
+    for (const name of ["takes", "active_take", "comp"] as const) {
+      on(name, () => this.takes.read());
+    }
+    on("n_takes", () => this.changed("settings"));
+    on("plan", () => {
+      this.markCells();
+      this.changed("settings", "selection");
+    });
   }
 
   private readDocument(): void {
@@ -425,13 +473,29 @@ export class Store {
       });
     }
     const header = this.document?.header;
+    if (this.document) {
+      this.editor.take(this.document.notes, this.document.header.rev);
+    }
     this.bars = new BarMap(header?.bars ?? []);
+    this.controls = (header?.controls ?? []).map(([tick, track, controller, value]) => ({
+      tick,
+      track,
+      controller,
+      value,
+    }));
     this.tempo = new TempoMap(header?.tempo_map ?? [], header?.resolution ?? 480);
     this.compare = this.hasFresh() ? (this.compare === "before" ? "before" : "after") : "off";
     this.selection = this.selection.within(this.tracks.length, this.bars.n);
     this.readLoop();
     this.markCells();
     this.changed("document", "selection", "compare");
+  }
+
+  /** Other notes of takes are shown, or none any more. */
+  takesChanged(): void {
+    this.compare = this.hasFresh() ? "after" : "off";
+    this.markCells();
+    this.changed("compare", "notes", "job");
   }
 
   private hasFresh(): boolean {
@@ -484,6 +548,7 @@ export class Store {
     this.model.set("position", Math.round(this.player.position));
     this.model.save_changes();
     this.changed("transport");
+    this.takes.goOn();
   }
 
   private saveSoon(): void {
@@ -493,66 +558,19 @@ export class Store {
   // ---------------------------------------------------------------- jobs
 
   /** The marks and words of the last generation last until the next action. */
-  private forget(): void {
+  forget(): void {
     this.outcome = "";
-    this.compare = "off";
+    this.compare = this.takes.open ? this.compare : "off";
     this.problem = null;
     this.changed("compare", "problem");
   }
 
-  private jobHost(): JobHost {
-    return {
-      nTracks: () => this.tracks.length,
-      barOf: (tick) => this.bars.at(tick),
-      sync: (id, have) => this.kernel.request("sync", { job: id, have }),
-      started: () => {
-        this.outcome = "";
-        this.compare = "off";
-        this.changed("job", "notes", "compare");
-      },
-      changed: () => {
-        this.markCells();
-        this.changed("job", "notes");
-      },
-      ended: (job) => this.jobEnded(job),
-      failed: ({ code, message, hint }) => this.fail({ code, message, hint }),
-    };
-  }
-
-  private jobEnded(job: Job): void {
-    const seconds = (performance.now() - job.startedAt) / 1000;
-    const fresh = this.notes.flags.reduce((n, flags) => n + ((flags & FLAG_GENERATED) !== 0 ? 1 : 0), 0);
-    const words: Partial<Record<JobState, string>> = {
-      done: strings.finished(fresh, this.removed.count, seconds),
-      cancelled: strings.cancelled,
-    };
-    this.outcome = words[job.state] ?? strings.failed;
-    this.compare = this.hasFresh() ? "after" : "off";
-    this.changed("compare", "document");
-  }
-
   // ---------------------------------------------------------------- derived
 
-  private markCells(): void {
-    const n = this.bars.n;
-    const states = new Uint8Array(this.tracks.length * n);
-    const mark = (cells: Iterable<Cell>, bit: number): void => {
-      for (const [track, bar] of cells) {
-        if (track < this.tracks.length && bar < n) {
-          states[track * n + bar] = (states[track * n + bar] as number) | bit;
-        }
-      }
-    };
-    mark(this.selection.cells(), CELL_SELECTED);
-    if (this.job) {
-      const { job } = this;
-      mark(job.cells, CELL_TARGET);
-      mark(
-        job.cells.filter(([track, bar]) => job.isFinished(track, bar)),
-        CELL_FINISHED,
-      );
-    }
-    this.cellStates = states;
+  markCells(): void {
+    const { selection, job, takes } = this;
+    const plan = this.get("plan") ?? {};
+    this.cellStates = cellStates(this.tracks.length, this.bars.n, selection, job, takes.cells, plan);
   }
 }
 

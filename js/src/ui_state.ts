@@ -1,10 +1,25 @@
 /** State of one view that never leaves the browser: zoom, hover, cursor, drag preview. */
 import { clampView, contentHeight, fitScale, type Lane, type ViewLimits, type Viewport } from "./coords.ts";
+import type { EditNote } from "./edit/notes.ts";
+import { HOME_TOOL, type Tool } from "./edit/tools.ts";
 import type { Cell } from "./protocol.gen.ts";
 import type { Selection } from "./selection.ts";
 
 /** What has to be painted again. */
 export type Dirty = "layout" | "grid" | "notes" | "overlay";
+
+/** Notes as a drag would leave them: some of the document's are hidden, some are shown instead. */
+export interface NotePreview {
+  hide: ReadonlySet<number>;
+  notes: readonly EditNote[];
+}
+
+export interface Marquee {
+  x0: number;
+  y0: number;
+  x1: number;
+  y1: number;
+}
 
 export class UiState {
   viewport: Viewport = { left: 0, scale: 0.1, top: 0, width: 0, height: 0 };
@@ -20,6 +35,9 @@ export class UiState {
   keyboard = false;
   /** Selection while a drag is under way. */
   preview: Selection | null = null;
+  tool: Tool = HOME_TOOL;
+  notePreview: NotePreview | null = null;
+  marquee: Marquee | null = null;
   /** The view follows the playhead until the user scrolls away. */
   follow = true;
   onDirty: (what: readonly Dirty[]) => void = () => {};

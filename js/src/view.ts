@@ -3,7 +3,10 @@ import { type ActionHost, Actions, ZOOM_STEP } from "./actions.ts";
 import { makeAriaGrid } from "./aria_grid.ts";
 import { layoutLanes, tickToX, xToTick } from "./coords.ts";
 import { h, setAttr, setText } from "./dom.ts";
+import { HOME_TOOL, type Tool } from "./edit/tools.ts";
+import { drawNote, eraseNotes, paintVelocity, selectNotes, toggleNote } from "./gestures/edit_notes.ts";
 import { type Gesture, type PointerAt, runGestures } from "./gestures/gesture.ts";
+import { RollNotes } from "./gestures/note_target.ts";
 import { wheel } from "./gestures/pan_zoom.ts";
 import { seek } from "./gestures/seek.ts";
 import { selectBars, selectColumns } from "./gestures/select_bars.ts";
@@ -11,15 +14,20 @@ import { dragStrip } from "./gestures/strip.ts";
 import { makeHandle, type RollHandle } from "./handle.ts";
 import { hitTest, RULER } from "./hit_test.ts";
 import { actionOf } from "./keyboard.ts";
-import type { Scene } from "./layers/scene.ts";
+import { makeLanes } from "./lanes/panel.ts";
+import { gatherScene, type Scene } from "./layers/scene.ts";
+import { type Desk, makeDesk } from "./panel/desk.ts";
 import { makeHeaders } from "./panel/headers.ts";
 import { makeHelp } from "./panel/help.ts";
+import { makeSees } from "./panel/sees.ts";
 import { makeStatus } from "./panel/status.ts";
 import { makeSteer } from "./panel/steer.ts";
+import { makeTakes } from "./panel/takes.ts";
 import { makeToolbar } from "./panel/toolbar.ts";
+import { nearestBeat, positionText } from "./places.ts";
 import { describe, type Selection } from "./selection.ts";
 import { popping, Stage } from "./stage.ts";
-import { CELL_SELECTED, type Change, type Store } from "./store.ts";
+import type { Change, Store } from "./store.ts";
 import { strings } from "./strings.ts";
 import { applyPalette, makePalette, type Palette, readHost, watchHost } from "./theme.ts";
 import { Timers } from "./timers.ts";
@@ -57,15 +65,20 @@ export class RollView {
   private readonly timers = new Timers();
   private readonly stage: Stage;
   private readonly actions: Actions;
+  private readonly desk: Desk;
   private readonly toolbar;
   private readonly headers;
   private readonly status;
   private readonly steer;
+  private readonly lanes;
+  private readonly takes;
+  private readonly sees;
   private readonly refreshGrid;
   private readonly gestures;
   private readonly observers: { disconnect(): void }[] = [];
   private readonly unsubscribe: () => void;
   private readonly calm: boolean;
+  private readonly noteTarget: RollNotes;
   private palette: Palette;
   private dpr = 1;
   /** Whether the wishes are shown; null until somebody says so. */
@@ -79,18 +92,38 @@ export class RollView {
     const { signal } = this.ended;
     this.calm = typeof matchMedia === "function" && matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.actions = new Actions(store, this.ui, this.actionHost());
+    this.noteTarget = new RollNotes(store, this.ui, (y) => this.trackAt(y));
     this.toolbar = makeToolbar(this.toolbarActions());
     this.headers = makeHeaders({
       select: (track, event) => this.actions.selectTrack(track, event),
       expand: (track) => this.actions.expand(track),
       mute: (track) => store.toggleMute(track),
       solo: (track) => store.toggleSolo(track),
+      menu: (track, opener) => this.desk.track(track, opener),
     });
     this.status = makeStatus(() => store.dismissProblem(), this.toolbar.compare);
     this.steer = makeSteer(store);
+    this.takes = makeTakes(store, () => this.palette, this.actions);
+    this.sees = makeSees(store);
+    this.lanes = makeLanes({
+      store,
+      ui: this.ui,
+      palette: () => this.palette,
+      announce: (text) => this.status.announce(text),
+      run: (action) => this.actions.run(action),
+      signal,
+    });
     const canvases = this.makeCanvases();
     this.root = this.build(canvases.keys);
     host.append(this.root);
+    this.desk = makeDesk(store, {
+      root: this.root,
+      surface: this.surface,
+      announce: (text) => this.status.announce(text),
+      locate: (event) => this.locate(event),
+      cursor: () => this.ui.cursor,
+      signal,
+    });
     this.refreshGrid = makeAriaGrid(this.surface, `mgnb-cell-${Math.random().toString(36).slice(2, 8)}`);
     this.palette = makePalette(readHost(this.probe), store.get("theme"));
     this.stage = new Stage(canvases, {
@@ -102,6 +135,9 @@ export class RollView {
     });
     this.ui.onDirty = (what) => {
       this.stage.mark(what);
+      if (what.includes("grid")) {
+        this.lanes.dirty();
+      }
       this.gridSoon();
     };
     this.gestures = runGestures(this.surface, {
@@ -113,7 +149,7 @@ export class RollView {
     this.listen(signal);
     this.observe(signal);
     this.unsubscribe = store.subscribe((changes) => this.update(changes));
-    this.root.mgnb = makeHandle(store, this.ui, this.stage, this.surface);
+    this.root.mgnb = makeHandle(store, this.ui, this.stage, this.surface, this.lanes);
     this.update(new Set(ALL_CHANGES));
   }
 
@@ -158,7 +194,10 @@ export class RollView {
       this.probe,
       this.toolbar.element,
       this.status.banner,
+      this.sees.element,
       this.body,
+      this.takes.element,
+      this.lanes.element,
       h("div", { class: "mgnb-foot" }, this.overview),
       this.status.element,
       this.steer.element,
@@ -170,32 +209,8 @@ export class RollView {
   // ---------------------------------------------------------------- what the layers draw
 
   private scene(now: number): Scene {
-    const { store, ui } = this;
-    const { preview } = ui;
-    return {
-      view: ui.viewport,
-      dpr: this.dpr,
-      bars: store.bars,
-      lanes: ui.lanes,
-      palette: this.palette,
-      notes: store.notes,
-      removed: store.removed,
-      compare: store.compare,
-      cellState: preview
-        ? (track, bar) =>
-            (store.cellState(track, bar) & ~CELL_SELECTED) | (preview.has(track, bar) ? CELL_SELECTED : 0)
-        : (track, bar) => store.cellState(track, bar),
-      audible: (track) => store.audible(track),
-      running: store.running,
-      batches: store.job?.batches ?? [],
-      loop: store.player.loop,
-      playhead: store.player.position,
-      playing: store.player.playing,
-      hover: ui.hover,
-      cursor: ui.focused && ui.keyboard ? ui.cursor : null,
-      now,
-      calm: this.calm,
-    };
+    const { palette, dpr, calm } = this;
+    return gatherScene(this.store, this.ui, { palette, dpr, calm, now });
   }
 
   private get steerOpen(): boolean {
@@ -219,10 +234,11 @@ export class RollView {
       names: store.names,
       lanes: ui.lanes,
       top: ui.viewport.top,
-      muted: store.muted,
-      soloed: store.soloed,
+      muted: store.mix.muted,
+      soloed: store.mix.soloed,
       selectedTracks: new Set((ui.preview ?? store.selection).tracks()),
       palette: this.palette,
+      plan: store.get("plan") ?? {},
     });
     const { contentHeight } = ui.limits;
     const { height, top } = ui.viewport;
@@ -240,15 +256,8 @@ export class RollView {
         ui.setViewport({ ...ui.viewport, left: tick - (ui.viewport.width * FOLLOW_TO) / ui.viewport.scale });
       }
     }
-    this.toolbar.setPosition(this.positionText());
-  }
-
-  /** Bar and beat, counted from one. */
-  private positionText(): string {
-    const { bars, player } = this.store;
-    const bar = bars.at(player.position);
-    const beat = Math.floor((player.position - bars.start(bar)) / Math.max(1, bars.beatTicks(bar)));
-    return `${bar + 1}.${Math.max(0, beat) + 1}`;
+    this.toolbar.setPosition(positionText(this.store));
+    this.lanes.setPlayhead(tick);
   }
 
   // ---------------------------------------------------------------- following the store
@@ -268,7 +277,12 @@ export class RollView {
     if (any("document", "tracks", "theme")) {
       this.stage.markOverview();
     }
-    if (any("document", "notes", "compare", "tracks", "job", "theme")) {
+    if (any("edit")) {
+      this.relayout();
+      this.surface.dataset["tool"] = ui.tool;
+      this.stage.markOverview();
+    }
+    if (any("document", "notes", "compare", "tracks", "job", "theme", "edit")) {
       ui.dirty("grid", "notes", "overlay", "layout");
     }
     if (any("selection")) {
@@ -278,6 +292,10 @@ export class RollView {
       ui.dirty("grid", "overlay");
     }
     this.updateToolbar();
+    this.desk.update();
+    this.lanes.update(changes);
+    this.takes.update();
+    this.sees.update();
     this.status.update(store);
     if (any("selection", "wishes", "settings", "document")) {
       this.steer.update();
@@ -293,8 +311,8 @@ export class RollView {
 
   private updateToolbar(): void {
     const { store } = this;
-    const what = describe(store.selection, store.names, store.bars.n);
-    const empty = store.selection.cells().every(([track, bar]) => store.notesInCell(track, bar) === 0);
+    const what = describe(store.targets, store.names, store.bars.n);
+    const empty = store.targets.cells().every(([track, bar]) => store.notesInCell(track, bar) === 0);
     const bpm = store.tempo.bpm(store.player.position, store.resolution);
     this.toolbar.update({
       playing: store.player.playing,
@@ -303,19 +321,24 @@ export class RollView {
       canUndo: store.get("can_undo"),
       canRedo: store.get("can_redo"),
       canGenerate: store.canGenerate,
+      takes: store.takes.keepGoing ? 0 : (store.get("n_takes") ?? 1),
+      warning: store.outlook.warnings[0] ?? "",
       running: store.running,
       blocked: store.blocked,
       action: what ? (empty ? strings.write(what) : strings.regenerate(what)) : strings.generate,
       compare: store.compare,
       comparable: store.comparable,
       steerOpen: this.steerOpen,
-      position: this.positionText(),
+      editable: store.editable,
+      tool: this.ui.tool,
+      snap: store.get("snap"),
+      position: positionText(store),
       tempo: store.document ? strings.bpm(bpm) : "",
     });
   }
 
   private applyTheme(): void {
-    this.palette = makePalette(readHost(this.probe), this.store.get("theme"));
+    this.palette = this.store.mix.coloured(makePalette(readHost(this.probe), this.store.get("theme")));
     applyPalette(this.root, this.palette);
     this.stage.markOverview();
     this.ui.dirty("grid", "notes", "overlay", "layout");
@@ -392,6 +415,17 @@ export class RollView {
 
   private listen(signal: AbortSignal): void {
     const { ui, root, surface } = this;
+    surface.addEventListener(
+      "dblclick",
+      (event) => {
+        const at = this.locate(event as PointerEvent);
+        const edits = ui.tool === "select" || ui.tool === "draw";
+        if (edits && this.store.editable && at.hit.area === "cell") {
+          toggleNote(this.noteTarget, at);
+        }
+      },
+      { signal },
+    );
     const onWheel = (event: WheelEvent): void => {
       if (wheel(ui, event, event.clientX - surface.getBoundingClientRect().left)) {
         event.preventDefault();
@@ -414,6 +448,7 @@ export class RollView {
     surface.addEventListener("blur", () => focus(false), { signal });
     // Keys stay inside: a notebook would take a, b, d d, x, z, Enter … for commands on cells.
     root.addEventListener("keydown", (event) => this.key(event), { signal });
+    this.actions.listen(root, signal);
     for (const name of ["keyup", "keypress", "copy", "cut", "paste"]) {
       root.addEventListener(name, (event) => event.stopPropagation(), { signal });
     }
@@ -440,7 +475,7 @@ export class RollView {
     if (target !== this.surface && (target.closest("input, summary") || ["Enter", " "].includes(event.key))) {
       return;
     }
-    const action = actionOf(event);
+    const action = actionOf(event, this.store.takes.open || this.store.takes.writing);
     if (action) {
       event.preventDefault();
       this.actions.run(action);
@@ -479,11 +514,34 @@ export class RollView {
       case "time":
         return seek(
           (tick) => store.player.seek(tick),
-          (point) => this.snapTick(xToTick(ui.viewport, point.x), point.alt),
+          (point) => nearestBeat(store.bars, xToTick(ui.viewport, point.x), point.alt),
         );
       case "cell":
+        if (at.alt && store.takes.toggleHeld([at.hit.track, at.hit.bar])) {
+          return null;
+        }
+        if (ui.tool !== HOME_TOOL && store.editable) {
+          ui.cursor = [at.hit.track, at.hit.bar];
+          return this.noteGesture(ui.tool);
+        }
         return selectBars(ui, target, (point) => [this.trackAt(point.y), barAt(point)]);
       case "none":
+        return null;
+    }
+  }
+
+  private noteGesture(tool: Tool): Gesture | null {
+    const { noteTarget, ui } = this;
+    switch (tool) {
+      case "select":
+        return selectNotes(noteTarget, ui);
+      case "draw":
+        return drawNote(noteTarget, ui);
+      case "erase":
+        return eraseNotes(noteTarget);
+      case "velocity":
+        return paintVelocity(noteTarget);
+      case "bars":
         return null;
     }
   }
@@ -495,18 +553,6 @@ export class RollView {
     return index < 0 ? lanes.length - 1 : index;
   }
 
-  /** Nearest beat, or exactly there with Alt. */
-  private snapTick(tick: number, free: boolean): number {
-    const { bars } = this.store;
-    const inside = Math.max(0, Math.min(bars.end - 1, tick));
-    if (free) {
-      return inside;
-    }
-    const bar = bars.at(inside);
-    const beat = Math.max(1, bars.beatTicks(bar));
-    return Math.min(bars.end - 1, bars.start(bar) + Math.round((inside - bars.start(bar)) / beat) * beat);
-  }
-
   // ---------------------------------------------------------------- actions
 
   private actionHost(): ActionHost {
@@ -514,6 +560,7 @@ export class RollView {
       announce: (text) => this.status.announce(text),
       relayout: () => this.relayout(),
       toggleHelp: () => this.toggleHelp(),
+      toggleLanes: () => this.lanes.toggle(),
       cancelGesture: () => this.gestures.cancel(),
       leave: () => this.surface.blur(),
     };
@@ -538,6 +585,12 @@ export class RollView {
         this.update(new Set<Change>(["wishes"]));
       },
       help: () => this.toggleHelp(),
+      tool: (tool) => actions.setTool(tool),
+      takes: (n) => store.takes.setCount(n),
+      targets: (opener) => this.desk.targets(opener),
+      snap: (name) => store.setSnap(name),
+      tempo: (opener) => this.desk.tempo(opener),
+      files: (opener) => this.desk.files(opener),
     };
   }
 

@@ -1,10 +1,21 @@
-/** Requested attribute values: nested records, changed without touching the old ones. Pure. */
+/** Values per track and bar: nested records, changed without touching the old ones. Pure. */
 import type { AttributeValues, Cell } from "./protocol.gen.ts";
 
 type Values = Partial<AttributeValues> | null | undefined;
 
+/** The shape of wishes, with other things than levels at the leaves. */
+export interface PerCell<T> {
+  track?: Record<string, Record<string, T>>;
+  bar?: Record<string, Record<string, Record<string, T>>>;
+}
+
 /** Value for a track (bar < 0) or one of its bars; undefined when there is none. */
-export function valueAt(values: Values, name: string, track: number, bar = -1): number | undefined {
+export function valueAt<T>(
+  values: PerCell<T> | null | undefined,
+  name: string,
+  track: number,
+  bar = -1,
+): T | undefined {
   return bar < 0 ? values?.track?.[track]?.[name] : values?.bar?.[track]?.[bar]?.[name];
 }
 
@@ -15,27 +26,43 @@ export function withValue(
   cells: readonly Cell[],
   value: number | null,
 ): AttributeValues {
-  const next: AttributeValues = structuredClone({ track: values?.track ?? {}, bar: values?.bar ?? {} });
+  const byTrack = new Map<number, [number, number | null][]>();
   for (const [track, bar] of cells) {
-    const holder = bar < 0 ? entry(next.track, track) : entry(entry(next.bar, track), bar);
-    if (value === null) {
-      delete holder[name];
-    } else {
-      holder[name] = value;
-    }
+    const entries = byTrack.get(track) ?? [];
+    entries.push([bar, value]);
+    byTrack.set(track, entries);
   }
-  return pruned(next);
+  let next: AttributeValues = { track: values?.track ?? {}, bar: values?.bar ?? {} };
+  for (const [track, entries] of byTrack) {
+    next = withEntries(next, name, track, entries);
+  }
+  return next;
 }
 
-function entry<T extends object>(record: Record<string, T>, key: number): T {
-  record[key] ??= {} as T;
-  return record[key] as T;
+/** A copy with other values of one attribute of a track: of bars, and of the whole track (bar -1). */
+export function withEntries(
+  values: Values,
+  name: string,
+  track: number,
+  entries: readonly (readonly [bar: number, value: number | null])[],
+): AttributeValues {
+  const tracks = { ...values?.track };
+  const bars = { ...values?.bar?.[track] };
+  for (const [bar, value] of entries) {
+    const [holder, key] = bar < 0 ? [tracks, track] : [bars, bar];
+    const { [name]: _old, ...rest } = holder[key] ?? {};
+    put(holder, key, value === null ? rest : { ...rest, [name]: value });
+  }
+  const next = { track: tracks, bar: { ...values?.bar } };
+  put(next.bar, track, bars);
+  return next;
 }
 
-/** Without empty branches, so that "no wish" has one form. */
-function pruned(values: AttributeValues): AttributeValues {
-  const kept = <T extends object>(record: Record<string, T>): Record<string, T> =>
-    Object.fromEntries(Object.entries(record).filter(([, value]) => Object.keys(value).length > 0));
-  const bar = Object.fromEntries(Object.entries(values.bar).map(([track, bars]) => [track, kept(bars)]));
-  return { track: kept(values.track), bar: kept(bar) };
+/** "No wish" has one form: no branch. */
+function put<T extends object>(record: Record<string, T>, key: number, value: T): void {
+  if (Object.keys(value).length > 0) {
+    record[key] = value;
+  } else {
+    delete record[key];
+  }
 }

@@ -16,7 +16,7 @@ it.each([
   ["Escape", [], "escape"],
   [" ", [], "play"],
   [" ", ["ctrl"], "toggleCell"],
-  ["L", ["shift"], "loop"],
+  ["L", [], "loop"],
   ["z", ["ctrl"], "undo"],
   ["z", ["meta"], "undo"],
   ["Z", ["ctrl", "shift"], "redo"],
@@ -37,3 +37,14 @@ it("arrows move, Shift extends, Ctrl goes to the edge", () => {
 
 it.each(["x", "d", "Tab", "F5", "Shift"])("%s means nothing here", (key) => expect(press(key)).toBeNull());
 it("Alt belongs to the browser", () => expect(press("f", "alt")).toBeNull());
+
+it("Shift gives roles, and open takes own the numbers", () => {
+  expect(press("L", "shift")).toEqual({ do: "role", role: "locked" });
+  expect(press("i", "shift")).toEqual({ do: "trackRole", role: "ignore" });
+  const plain = { shiftKey: false, ctrlKey: false, metaKey: false, altKey: false };
+  expect(actionOf({ key: "2", ...plain })).toEqual({ do: "tool", tool: "draw" });
+  expect(actionOf({ key: "2", ...plain }, true)).toEqual({ do: "take", take: 1 });
+  expect(actionOf({ key: "0", ...plain }, true)).toEqual({ do: "take", take: -1 });
+  expect(actionOf({ key: "Enter", ...plain }, true)).toEqual({ do: "accept" });
+  expect(actionOf({ key: "`", ...plain }, true)).toEqual({ do: "flip" });
+});

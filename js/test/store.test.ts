@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { CELL_FINISHED, CELL_SELECTED, CELL_TARGET } from "../src/cell_states.ts";
 import { FLAG_GENERATED } from "../src/protocol.gen.ts";
 import { Selection } from "../src/selection.ts";
-import { CELL_FINISHED, CELL_SELECTED, CELL_TARGET, Store } from "../src/store.ts";
+import { Store } from "../src/store.ts";
 import { BAR, documentBytes, type FakeModel, fakeModel, packed, type Row } from "./fixtures.ts";
 
 const ROWS: Row[] = [0, 1, 2, 3].flatMap((bar) => [

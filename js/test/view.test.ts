@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { AttributeInfo } from "../src/protocol.gen.ts";
+import type { AttributeInfo, SettingInfo } from "../src/protocol.gen.ts";
 import widget from "../src/widget.ts";
 import { documentBytes, type FakeModel, fakeModel } from "./fixtures.ts";
 
@@ -9,6 +9,17 @@ const ATTRIBUTES: AttributeInfo[] = [
   { name: "note_density", level: "track", track_type: "both", size: 10 },
   { name: "bar_note_density", level: "bar", track_type: "both", size: 10 },
   { name: "pitch_range", level: "track", track_type: "melodic", size: 4, value_labels: ["a", "b", "c", "d"] },
+];
+const SETTINGS: SettingInfo[] = [
+  {
+    name: "temperature",
+    label: "temperature",
+    help: "",
+    kind: "number",
+    default: 1,
+    low: 0,
+    advanced: false,
+  },
 ];
 
 let model: FakeModel;
@@ -19,7 +30,10 @@ let rendered: ReturnType<typeof widget>;
 
 beforeEach(() => {
   vi.useFakeTimers();
-  model = fakeModel({ _doc: documentBytes(ROWS), caps: { model: "test", attributes: ATTRIBUTES } });
+  model = fakeModel({
+    _doc: documentBytes(ROWS),
+    caps: { model: "test", attributes: ATTRIBUTES, settings: SETTINGS },
+  });
   host = document.createElement("div");
   document.body.append(host);
   rendered = widget();
@@ -233,7 +247,7 @@ describe("two views", () => {
 });
 
 describe("cleanup", () => {
-  it("fifty times on and off leaves the counts as they were", async () => {
+  it("fifty times on and off leaves the counts as they were", { timeout: 30_000 }, async () => {
     await settle();
     const listeners = model.listenerCount();
     const added = vi.spyOn(globalThis, "addEventListener");

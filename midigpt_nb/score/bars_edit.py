@@ -17,7 +17,9 @@ from midigpt_nb.score.source import (
     with_read_durations,
     with_sources,
 )
+from midigpt_nb.score.table import bar_rows_of_notes, tracks_of_bar_rows
 from midigpt_nb.score.timeline import (
+    FOREVER,
     Arrangement,
     FileBars,
     PlannedBar,
@@ -143,7 +145,7 @@ def with_tempo(score: Score, tempo: int, first: int, last: int | None) -> Score:
     if end is not None:
         after = [value for tick, value in changes if tick <= end][-1]
         tempi += [(end, after), *((tick, value) for tick, value in changes[1:] if tick > end)]
-    whole = Arrangement([(0, 0, 2**62, 0, False)], made.bars or [(0, old.ticks((4, 4)), 4, 4)], made.length)
+    whole = Arrangement([(0, 0, FOREVER, 0, False)], made.bars or [(0, old.ticks((4, 4)), 4, 4)], made.length)
     new_source, event_of = source.assembled(whole, (), tempi)
     return score._like(_retimed(with_sources(table, event_of), new_source.origin.tempo), new_source)
 
@@ -179,8 +181,7 @@ def origin_tracks(origin: _core.ScoreTable, table: _core.ScoreTable) -> list[int
 
 
 def _track_of_notes(table: _core.ScoreTable) -> np.ndarray:
-    rows = np.searchsorted(table.bars[:, 0], np.arange(table.n_notes), side="right") - 1
-    return np.searchsorted(table.tracks[:, 0], rows, side="right") - 1
+    return tracks_of_bar_rows(table, bar_rows_of_notes(table))
 
 
 def with_order_of_tracks(score: Score, order: Sequence[int]) -> Score:

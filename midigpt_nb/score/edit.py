@@ -1,12 +1,9 @@
 """Edits as methods of `Score`: each returns a new score and leaves its own alone.
 
-Notes, bars and tracks that an edit does not name are bit-identical in the new score, and what the file of
-a score carries (tempo,
-controllers, pedal, lyrics, names) goes with its bars and tracks. A place that does not exist raises
-`ScoreError` with the choices.
-Bars and tracks are counted from 0 and may be given as one number, a slice, a list or, for tracks, a name;
-a note is
-(track, bar, number of the note in its bar).
+Notes, bars and tracks that an edit does not name are bit-identical in the new score, and what the file of a
+score carries (tempo, controllers, pedal, lyrics, names) goes with its bars and tracks. A place that does not
+exist raises `ScoreError` with the choices. Bars and tracks are counted from 0 and may be given as one number,
+a slice, a list or, for tracks, a name; a note is (track, bar, number of the note in its bar).
 """
 
 from __future__ import annotations
@@ -85,17 +82,16 @@ def track(score: Score, which: TrackName) -> Track:
 
 
 def track_index(score: Score, which: TrackName) -> int:
-    """The number of the track of this name (any case of letters), or the checked number itscore."""
+    """The number of the track of this name (any case of letters), or the number itself, checked."""
     return track_number(which, score)
 
 
 def part(score: Score, which: Any) -> Score:
-    """Bars, tracks or both as a score of their own: ``score[4:8]``, ``score["Bass"]``, ``score[4:8,
-    ["Bass", "Drums"]]``.
+    """Bars, tracks or both as a score of their own: ``score[4:8]``, ``score["Bass"]``,
+    ``score[4:8, ["Bass", "Drums"]]``.
 
     Settings made earlier in the piece (tempo, programs, controllers) hold in the new one, too; notes that
-    ring
-    past the last bar end with it.
+    ring past the last bar end with it.
     """
     bars, tracks = which if isinstance(which, tuple) and len(which) == 2 else (which, None)
     if tracks is None and _names_tracks(which):
@@ -191,8 +187,7 @@ def transpose(
     """Notes moved by semitones; without `tracks` those of all melodic tracks, as drums have no pitch.
 
     A pitch beyond 0..127 is an error, or with ``outside="octave"`` comes back by octaves, or with
-    ``outside="drop"``
-    the note goes. Key signatures and aftertouch of single keys stay as they are.
+    ``outside="drop"`` the note goes. Key signatures and aftertouch of single keys stay as they are.
     """
     semitones = whole(semitones, "semitones", -127, 127)
     rows = notes_edit.selected(
@@ -214,10 +209,9 @@ def quantise(
     """Onsets drawn to a grid that starts anew in each bar.
 
     `grid` is a note value (``"1/16"``, ``"1/8T"`` for triplets, ``"1/8D"`` for dotted ones) or a number of
-    quarter
-    notes. `strength` 0..1 is how much of the way a note goes; `swing` 0..0.9 is how many steps every
-    second line is
-    late (1/3 makes triplets of a straight pair); with `ends` the ends of notes go to the grid, too.
+    quarter notes. `strength` 0..1 is how much of the way a note goes; `swing` 0..0.9 is how many steps every
+    second line is late (1/3 makes triplets of a straight pair); with `ends` the ends of notes go to the
+    grid, too.
     """
     step = _grid_quarters(grid) * score.resolution
     if step < 1:
@@ -241,7 +235,7 @@ def quantise(
 def insert_bars(score: Score, at: int, n: int = 1, metre: MetreLike | None = None) -> Score:
     """`n` empty bars put in before bar `at` (``score.n_bars``: at the end).
 
-    Of the metre of the bar before.
+    They have the metre of the bar before, unless `metre` says another.
     """
     at = whole(at, "at", 0, score.n_bars)
     n = whole(n, "n", 1, _MOST_BARS)
@@ -299,9 +293,9 @@ def set_metre(score: Score, bars: Bars, metre: MetreLike) -> Score:
 
 
 def set_tempo(score: Score, bpm: float, bars: Bars = None) -> Score:
-    """Neighbouring bars at a tempo in quarter notes a minute.
+    """Neighbouring bars, or without `bars` the whole piece, at a tempo in quarter notes a minute.
 
-    Behind them the tempo from before comes back. None: the whole piece.
+    Behind the bars the tempo from before comes back.
     """
     if isinstance(bpm, bool) or not isinstance(bpm, (int, float, np.number)) or not 3.6 <= float(bpm) <= 6e7:
         raise ScoreError(f"bpm is {bpm!r}; allowed: 3.6..60000000 quarter notes a minute")

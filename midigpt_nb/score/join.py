@@ -11,7 +11,7 @@ import numpy as np
 from midigpt_nb import _core
 from midigpt_nb.errors import ScoreError
 from midigpt_nb.score.source import SourceFile, matched_sources, with_note_sources, with_sources
-from midigpt_nb.score.timeline import FileBars, metres_of
+from midigpt_nb.score.timeline import FOREVER, FileBars, metres_of
 
 if TYPE_CHECKING:
     from midigpt_nb.score.model import Score
@@ -184,7 +184,7 @@ def _assembled(
             length = 4 * ticks * metre[0] // metre[1]
             bars.append((tick + round(start * scale), length, *metre))
             last = tick + round(end * scale)
-        spans.append((number, 0, own.end[-1] if number == 0 else 2**62, 0, number == 0))
+        spans.append((number, 0, own.end[-1] if number == 0 else FOREVER, 0, number == 0))
         tick = last
     sources: Any = [(a.file, [], [], []), (b.file, chunk_of, channel_of, [])]
     return _core.assemble_midi(sources, spans, bars, bars[-1][0] + bars[-1][1], ticks)

@@ -12,12 +12,12 @@ from __future__ import annotations
 import copy
 import hashlib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -533,6 +533,13 @@ class Score:
         from midigpt_nb.score.midi import pretty_midi_from_bytes
 
         return pretty_midi_from_bytes(self._midi_bytes())
+
+    _picture: ClassVar[Callable[[Score], bytes | None] | None] = None
+    """Draws the score for a notebook; the package puts it here, as this layer draws nothing."""
+
+    def _repr_png_(self) -> bytes | None:
+        """The roll that a notebook shows for a score as the last line of a cell; None without bars."""
+        return None if Score._picture is None else Score._picture(self)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Score):

@@ -13,6 +13,7 @@ import numpy as np
 from midigpt_nb import _core
 from midigpt_nb.errors import ScoreError
 from midigpt_nb.score.places import whole
+from midigpt_nb.score.table import bar_lengths, bar_rows_of_notes, tracks_of_bar_rows
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -45,13 +46,13 @@ class NoteRows:
         self._table = table
         self.notes: npt.NDArray[np.int64] = table.notes.astype(np.int64)
         self.sources: npt.NDArray[np.int32] = table.note_source.copy()
-        self.bar = np.searchsorted(table.bars[:, 0], np.arange(table.n_notes), side="right") - 1
+        self.bar = bar_rows_of_notes(table)
         self._touched = np.zeros(len(table.bars), bool)
 
     @property
     def track(self) -> npt.NDArray[np.int64]:
         """The track of each note."""
-        return np.searchsorted(self._table.tracks[:, 0], self.bar, side="right") - 1
+        return tracks_of_bar_rows(self._table, self.bar)
 
     @property
     def bar_number(self) -> npt.NDArray[np.int64]:
@@ -84,15 +85,13 @@ class NoteRows:
 
 def real_bar_lengths(table: _core.ScoreTable, file: _core.MidiFile | None) -> npt.NDArray[np.int64]:
     """Ticks of each bar row, less where a metre change in the file cuts a bar short."""
-    bars = table.bars.astype(np.int64)
-    lengths = 4 * bars[:, 1] * table.resolution // np.maximum(bars[:, 2], 1)
+    lengths = bar_lengths(table)
     if file is None or not file.can_hold(table) or len(file.bars) == 0:
         return lengths
     rows = file.bars
     real = np.diff(rows[:, 0], append=rows[-1, 0] + rows[-1, 1]) * table.resolution // file.ticks_per_quarter
-    numbers = np.arange(len(bars)) - np.repeat(
-        table.tracks[:, 0], np.diff(table.tracks[:, 0], append=len(bars))
-    )
+    bar_rows = np.arange(len(table.bars))
+    numbers = bar_rows - table.tracks[:, 0][tracks_of_bar_rows(table, bar_rows)]
     held = numbers < len(real)
     lengths[held] = np.minimum(lengths[held], real[numbers[held]])
     return lengths

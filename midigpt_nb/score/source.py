@@ -13,7 +13,7 @@ import numpy as np
 from midigpt_nb import _core
 from midigpt_nb.score.general_midi import program_name
 from midigpt_nb.score.notes_edit import without
-from midigpt_nb.score.table import bar_starts
+from midigpt_nb.score.table import bar_rows_of_notes, bar_starts, tracks_of_bar_rows
 from midigpt_nb.score.timeline import (
     Arrangement,
     PlannedBar,
@@ -69,10 +69,8 @@ def with_read_durations(
     """`new_table` with the durations that are read from the new file, for notes that nobody has edited.
 
     They are other ones only where a metre change in the file cuts a bar short: a duration counts such a
-    bar as
-    whole, and the note may have come to ring over another one. `table` is the one before, `event_of` gives
-    the
-    new index of each old event, `sources` are the file before and the new one.
+    bar as whole, and the note may have come to ring over another one. `table` is the one before, `event_of`
+    gives the new index of each old event, `sources` are the file before and the new one.
     """
     rows = sources[0].file.bars
     if len(rows) < 2 or (rows[1:, 0] - rows[:-1, 0] == rows[:-1, 1]).all():
@@ -106,8 +104,8 @@ def _row_of_event(table: _core.ScoreTable, n_events: int) -> npt.NDArray[np.int6
 
 def _keys(table: _core.ScoreTable) -> list[tuple[int, ...]]:
     """(track, bar, values) of each note."""
-    rows = np.searchsorted(table.bars[:, 0], np.arange(table.n_notes), side="right") - 1
-    track = np.searchsorted(table.tracks[:, 0], rows, side="right") - 1
+    rows = bar_rows_of_notes(table)
+    track = tracks_of_bar_rows(table, rows)
     bar = rows - table.tracks[:, 0][track] if len(rows) else rows
     return [tuple(row) for row in np.column_stack([track, bar, table.notes]).tolist()]
 
@@ -121,8 +119,7 @@ class SourceFile:
 
     `file` has every event of every chunk. `origin` is never edited: a note of a later table has changed when
     it differs from the note of `origin` with the same source event. `n_dropped` counts lyrics, markers,
-    text and other events
-    of one moment that went with the bars they stood in, since the file was read.
+    text and other events of one moment that went with the bars they stood in, since the file was read.
     """
 
     file: _core.MidiFile
@@ -208,8 +205,7 @@ class SourceFile:
         """The file as stretches of itself.
 
         `tempi` (file tick, microseconds), where given, replace its tempo events; `chunk_order` gives each
-        track
-        chunk a new place.
+        track chunk a new place.
         """
         data, (event_of,), n_dropped = _core.assemble_midi(
             [(self.file, list(chunk_order), [], list(dropped_tracks))],

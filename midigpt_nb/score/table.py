@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TrackOrigin",
+    "bar_lengths",
+    "bar_rows_of_notes",
     "bar_starts",
     "bars_from_table",
     "longest_track",
@@ -27,6 +29,7 @@ __all__ = [
     "score_to_dict",
     "table_from_tracks",
     "tracks_from_table",
+    "tracks_of_bar_rows",
 ]
 
 _FUTURE, _UNFINISHED = 1, 2  # BarFlag of the core's score.h
@@ -294,14 +297,29 @@ def longest_track(table: _core.ScoreTable) -> int:
     return max(range(table.n_tracks), key=table.n_bars)
 
 
+def bar_rows_of_notes(table: _core.ScoreTable) -> npt.NDArray[np.int64]:
+    """The row of `bars` that holds each note."""
+    return np.searchsorted(table.bars[:, 0], np.arange(table.n_notes), side="right") - 1
+
+
+def tracks_of_bar_rows(table: _core.ScoreTable, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The track of each of some rows of `bars`."""
+    return np.searchsorted(table.tracks[:, 0], rows, side="right") - 1
+
+
+def bar_lengths(table: _core.ScoreTable) -> npt.NDArray[np.int64]:
+    """Nominal ticks of each row of `bars`."""
+    bars = table.bars.astype(np.int64)
+    return 4 * bars[:, 1] * table.resolution // np.maximum(bars[:, 2], 1)
+
+
 def bar_starts(table: _core.ScoreTable) -> npt.NDArray[np.int64]:
     """Nominal start tick of each bar of the longest track, and the end of the last: int64, (n_bars + 1,)."""
     if table.n_tracks == 0:
         return np.zeros(1, np.int64)
     first, last = table.bar_rows(longest_track(table))
-    bars = table.bars[first:last].astype(np.int64)
-    lengths = 4 * bars[:, 1] * table.resolution // np.maximum(bars[:, 2], 1)
-    lengths[(bars[:, 3] & _UNFINISHED) != 0] = 0
+    lengths = bar_lengths(table)[first:last]
+    lengths[(table.bars[first:last, 3] & _UNFINISHED) != 0] = 0
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 

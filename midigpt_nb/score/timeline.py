@@ -1,9 +1,8 @@
 """Bars put in, taken out and moved: what that means for the table, and for the file a score came from.
 
 A plan lists the bars of the new piece in order, each a bar of the old one or an empty one. The two halves
-follow the same rule: a note
-lies in the bar where it starts, keeps its length where silence was put in, loses the time that was taken
-out, and ends where time jumps.
+follow the same rule: a note lies in the bar where it starts, keeps its length where silence was put in,
+loses the time that was taken out, and ends where time jumps.
 """
 
 from __future__ import annotations
@@ -16,12 +15,13 @@ import numpy as np
 
 from midigpt_nb import _core
 from midigpt_nb.errors import ScoreError
-from midigpt_nb.score.table import bar_starts, longest_track
+from midigpt_nb.score.table import bar_rows_of_notes, bar_starts, longest_track, tracks_of_bar_rows
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 __all__ = [
+    "FOREVER",
     "Arrangement",
     "FileBars",
     "PlannedBar",
@@ -36,7 +36,7 @@ __all__ = [
     "runs_of",
 ]
 
-_FOREVER = 2**62  # a stretch with what comes after the last bar
+FOREVER = 2**62  # a stretch with what comes after the last bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class PlannedBar:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Old bars [first, last) that stay together, from new bar `at` on; None for `last - first` empty bars."""
+    """`n` old bars from `first` on that stay together, as new bars from `at` on; `first` None: empty bars."""
 
     at: int
     first: int | None
@@ -186,9 +186,8 @@ def _new_end(end: int, runs: Sequence[Run], at: int, starts: npt.NDArray[np.int6
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """What `_core.assemble_midi` needs: (source, start, end, pad, with_rest) stretches, the bars.
-
-    Where they end.
+    """What `_core.assemble_midi` needs: (source, start, end, pad, with_rest) stretches, the bars, and where
+    they end.
     """
 
     spans: list[tuple[int, int, int, int, bool]]
@@ -262,7 +261,7 @@ def _add_old_bar(
 def _closed(spans: list[list[int]], old: FileBars) -> list[tuple[int, int, int, int, bool]]:
     closed = [(0, start, end, pad, False) for start, end, pad in spans]
     if len(old) and spans[-1][1] == old.end[-1]:
-        closed[-1] = (0, spans[-1][0], _FOREVER, 0, False)  # with what comes after the last bar
+        closed[-1] = (0, spans[-1][0], FOREVER, 0, False)  # with what comes after the last bar
     return closed
 
 
@@ -285,8 +284,7 @@ def rebarred_table(
     n_new = -(-int(starts[last] - starts[first]) // length)
     n_old = len(starts) - 1
     per_track = n_old + n_new - (last - first)
-    rows = np.searchsorted(table.bars[:, 0], np.arange(table.n_notes), side="right") - 1
-    track, bar = np.divmod(rows, max(n_old, 1))
+    track, bar = np.divmod(bar_rows_of_notes(table), max(n_old, 1))
     notes = table.notes.astype(np.int64)
     inside = (bar >= first) & (bar < last)
     at = starts[bar] + notes[:, 0] - starts[first]
@@ -329,9 +327,9 @@ def rebarred_arrangement(
     edge = old.end[last - 1] if last <= len(old) else begin + n_new * length
     pad = max(0, begin + n_new * length - edge)
     if last >= len(old):
-        return Arrangement([(0, 0, _FOREVER, 0, False)], bars, bars[-1][0] + bars[-1][1])
+        return Arrangement([(0, 0, FOREVER, 0, False)], bars, bars[-1][0] + bars[-1][1])
     return Arrangement(
-        [(0, 0, edge, pad, False), (0, edge, _FOREVER, 0, False)], bars, bars[-1][0] + bars[-1][1]
+        [(0, 0, edge, pad, False), (0, edge, FOREVER, 0, False)], bars, bars[-1][0] + bars[-1][1]
     )
 
 
@@ -348,9 +346,7 @@ def _advance(old: FileBars, bar: int, length: int) -> int:
 
 def inferred_plan(origin: _core.ScoreTable, table: _core.ScoreTable) -> list[PlannedBar]:
     """Which bars of the table are which of its origin, told by where their notes come from; bars without
-    such notes by their place.
-
-    Where notes disagree the most decide; old bars only ever come in ascending order.
+    such notes by their place. Where notes disagree the most decide; old bars only come in ascending order.
     """
     metres, old_metres = metres_of(table), metres_of(origin)
     votes = _votes(origin, table, len(metres))
@@ -377,10 +373,10 @@ def _votes(origin: _core.ScoreTable, table: _core.ScoreTable, n_bars: int) -> li
 
 def bar_of_notes(table: _core.ScoreTable) -> npt.NDArray[np.int64]:
     """Number of the bar that holds each note, within its track."""
-    rows = np.searchsorted(table.bars[:, 0], np.arange(table.n_notes), side="right") - 1
-    firsts = table.tracks[:, 0]
-    track = np.searchsorted(firsts, rows, side="right") - 1
-    return (rows - firsts[track]).astype(np.int64) if table.n_notes else np.zeros(0, np.int64)
+    if table.n_notes == 0:
+        return np.zeros(0, np.int64)
+    rows = bar_rows_of_notes(table)
+    return (rows - table.tracks[:, 0][tracks_of_bar_rows(table, rows)]).astype(np.int64)
 
 
 def _gaps(sources: Sequence[int | None], n_old: int) -> Iterator[tuple[int, int, int, int]]:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from midigpt_nb._core import grid_table
 
 if TYPE_CHECKING:
-    from midigpt_nb._core import ScoreTable
-    from midigpt_nb.inference import InferenceEngine
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["capabilities", "realized_values", "window_bars"]
+    from midigpt_nb._core import ScoreTable
+    from midigpt_nb.attributes.registry import Attribute
+    from midigpt_nb.attributes.view import TrackView
+    from midigpt_nb.inference import InferenceEngine
+    from midigpt_nb.widgets.document import Cell
+
+__all__ = ["capabilities", "reachable_values", "realized_values", "window_bars"]
 
 
 def window_bars(engine: InferenceEngine) -> list[int]:
@@ -20,27 +27,137 @@ def window_bars(engine: InferenceEngine) -> list[int]:
 
 def capabilities(engine: InferenceEngine) -> dict[str, Any]:
     """The `caps` trait of an engine: model, window sizes, and its attributes as the panel shows them."""
-    analyzer = engine.attributes
-    sizes, levels = analyzer.attribute_sizes(), analyzer.attribute_levels()
-    tracks, labels = analyzer.attribute_track_types(), analyzer.attribute_value_labels()
-    attributes = [
-        {
-            "name": name,
-            "label": name.removeprefix("bar_").replace("_", " "),
-            "level": levels[name],
-            "track_type": tracks[name],
-            "size": int(size),
-            "value_labels": [str(label) for label in labels[name]] if name in labels else None,
-        }
-        for name, size in sizes.items()
-    ]
+    rows = engine.attributes.attributes
     return {
         "model": engine.name,
         "window_bars": window_bars(engine),
         "max_context": int(engine.limits.max_context),
         "mask_modes": list(engine.limits.mask_modes),
-        "attributes": attributes,
+        "attributes": [_attribute(row) for row in rows if row.emitted],
+        "absent": _absent(row.in_words for row in rows),
+        "settings": setting_rows(engine),
     }
+
+
+# What one asks for first: density, voices, length, range. Everything else is under "Advanced".
+_FIRST = ("note_density", "polyphony", "note_duration", "pitch_range")
+_WORDS = 130
+"""Attributes with more levels than this have no words in `caps`."""
+
+
+def _attribute(row: Attribute) -> dict[str, Any]:
+    words = [row.describe(level) for level in range(row.size)] if row.size <= _WORDS else []
+    plain = words == [str(level) for level in range(row.size)]
+    return {
+        "name": row.name,
+        "label": row.in_words,
+        "level": row.level,
+        "track_type": row.track_type,
+        "size": int(row.size),
+        "value_labels": words if words and not plain else None,
+        "help": row.doc,
+        "nominal": row.nominal,
+        "advanced": not row.name.removeprefix("bar_")
+        .removeprefix("min_")
+        .removeprefix("max_")
+        .startswith(_FIRST),
+    }
+
+
+_FIRST_SETTINGS = ("temperature", "seed")
+_STEPS = {"temperature": 0.05, "top_p": 0.01, "mask_p": 0.01, "novelty_threshold": 0.05, "ar_overlap": 0.05}
+_CONTEXT_LISTS = ("context_drop", "context_keep", "plan_only", "num_candidates", "batch_attempts")
+"""Settings that have another place in the roll, or none."""
+_CHOSEN_BY_ROLL = ("model_dim", "bars_per_step")
+"""Without a value the roll finds one that suits the selected bars."""
+
+
+def setting_rows(engine: InferenceEngine) -> list[dict[str, Any]]:
+    """The settings of a generation as the panel shows them; choices the model lacks are left out."""
+    from midigpt_nb.inference.config import AUTO, InferenceConfig, settings
+
+    defaults = InferenceConfig()
+    rows = []
+    for name, setting in settings().items():
+        default = getattr(defaults, name)
+        if name in _CONTEXT_LISTS:
+            continue
+        kind = "switch" if isinstance(default, bool) else "choice" if setting.choices else "number"
+        row: dict[str, Any] = {
+            "name": name,
+            "label": name.replace("_", " "),
+            "help": setting.meaning,
+            "kind": kind,
+            "default": "auto" if name in _CHOSEN_BY_ROLL else default,
+            "advanced": name not in _FIRST_SETTINGS,
+        }
+        if kind == "choice":
+            modes = (AUTO, "auto", *engine.limits.mask_modes)
+            row["choices"] = [c for c in setting.choices if name != "mask_mode" or c in modes]
+        elif kind == "number":
+            row["step"] = _STEPS.get(name, 0.05 if isinstance(default, float) else 1)
+            row |= {end: value for end in ("low", "high") if (value := getattr(setting, end)) is not None}
+        rows.append(row)
+    return rows
+
+
+def _absent(known: Iterable[str]) -> list[str]:
+    """Attributes that other models have, in words."""
+    from midigpt_nb.attributes.registry import rows
+
+    return sorted({row.in_words for row in rows() if row.emitted} - set(known))
+
+
+def _most(row: Attribute, track: TrackView, settings: Mapping[str, Any]) -> int:
+    """The highest level that the hard limits of a generation leave on a track."""
+    from midigpt_nb.attributes.tables import DRUM_ROW, density_thresholds
+
+    voices, notes = (int(settings.get(key) or 0) for key in ("sounding_limit", "density_hard_limit"))
+    if voices > 0 and row.unit == "voices":
+        return min(row.size - 1, int(row.quantize(voices)))
+    if notes > 0 and row.name.removeprefix("bar_") == "note_density":
+        program = track.program if 0 <= track.program < 128 else 0
+        own = (DRUM_ROW,) if track.is_drum else (program, int(track.settings.representatives[program]))
+        levels = [int(np.searchsorted(density_thresholds()[one], notes)) for one in own]
+        return min(row.size - 1, max(levels))
+    return row.size - 1
+
+
+def reachable_values(
+    engine: InferenceEngine,
+    table: ScoreTable,
+    cells: Iterable[Cell],
+    settings: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Levels within reach when these cells are written anew, as ``[lowest, highest]`` in the shape of the
+    `attributes` trait. Only what is narrower than all levels. Track-level attributes are taken over the
+    written bars, as in a report. `settings` are those of the generation: hard limits keep levels away, too.
+    """
+    targets: dict[int, list[int]] = {}
+    for track, bar in cells:
+        targets.setdefault(track, []).append(bar)
+    found: dict[str, Any] = {"track": {}, "bar": {}}
+    if not targets:
+        return found
+    analyzer = engine.attributes
+    grid = grid_table(table, engine.tokenizer.config.resolution)
+    reach = analyzer.reachable(grid, targets, whole_track=False)
+    for row in analyzer.attributes:
+        for track, bars in targets.items():
+            for bar in bars if row.level == "bar" else bars[:1]:
+                ends = reach.range(row.name, track, bar)
+                if ends is None:
+                    continue
+                most = _most(row, analyzer.view(grid).track(track), settings or {})
+                ends = (min(ends[0], most), min(ends[1], most))
+                if ends == (0, row.size - 1):
+                    continue
+                if row.level == "track":
+                    found["track"].setdefault(str(track), {})[row.name] = list(ends)
+                else:
+                    own = found["bar"].setdefault(str(track), {})
+                    own.setdefault(str(bar), {})[row.name] = list(ends)
+    return found
 
 
 def realized_values(engine: InferenceEngine, table: ScoreTable) -> dict[str, Any]:

@@ -7,7 +7,7 @@ The page sees the document as bytes (`Document.pack`), made in one vectorised pa
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midigpt_nb._core import bar_ticks
+from midigpt_nb.errors import ScoreError
 from midigpt_nb.score.general_midi import DRUM_NAMES, FAMILIES
+from midigpt_nb.widgets.channel_events import channel_events
 from midigpt_nb.widgets.history import History
+from midigpt_nb.widgets.ops import apply_ops
 from midigpt_nb.widgets.protocol import (
     FLAG_GENERATED,
     FLAG_PROVISIONAL,
@@ -29,7 +32,18 @@ if TYPE_CHECKING:
     from midigpt_nb._core import ScoreTable
     from midigpt_nb.score.model import Score
 
-__all__ = ["Cell", "Document", "State", "Timeline", "bar_label", "cell_label", "match_notes"]
+__all__ = [
+    "Cell",
+    "Document",
+    "State",
+    "Timeline",
+    "bar_label",
+    "cell_label",
+    "cell_notes",
+    "cell_records",
+    "match_notes",
+    "same_bars",
+]
 
 Cell = tuple[int, int]
 """A bar of a track: (track, bar), both from 0."""
@@ -128,6 +142,8 @@ class Document:
     def __init__(self, score: Score) -> None:
         self.lock = threading.RLock()
         self.rev = 0
+        self.locked: frozenset[Cell] = frozenset()
+        """Cells that neither `edit` nor `accept` changes."""
         self._next_id = 0
         self._history: History[State] = History()
         table = score.table
@@ -178,20 +194,51 @@ class Document:
     def accept(self, result: Score, cells: Iterable[Cell], base: State, label: str) -> bool:
         """Take generated `cells` of `result`, which was made from `base`; one undo step.
 
-        When the document moved on meanwhile, only the cells are taken over. False when the piece's bars have
-        changed so that they have no place any more; the document is then as it was.
+        When the document moved on meanwhile, only the cells are taken over. Locked cells stay. False when the
+        piece's bars have changed so that the cells have no place any more; the document is then as it was.
         """
         with self.lock:
             current = self._state
-            if current is base or current.table.same_as(base.table):
+            wanted = sorted(set(cells) - self.locked)
+            unlocked = self.locked.isdisjoint(cells)
+            if unlocked and (current is base or current.table.same_as(base.table)):
                 table = result.table
-            elif _same_bars(current.table, result.table):
-                wanted = sorted(set(cells))
-                table = current.table.replaced(wanted, [_cell_notes(result.table, *cell) for cell in wanted])
+            elif same_bars(current.table, result.table):
+                table = current.table.replaced(wanted, [cell_notes(result.table, *cell) for cell in wanted])
             else:
                 return False
             self._commit(self._changed_to(current.source, table, generated=True), label)
             return True
+
+    def edit(
+        self, ops: Sequence[Mapping[str, Any]], records: NDArray[np.void], label: str, merge: str = ""
+    ) -> None:
+        """Carry out a page's batch of operations (widgets.ops) as one undo step, or as part of the last one.
+
+        Raises what `apply_ops` raises; the document is then as it was.
+        """
+        with self.lock:
+            state = self._state
+            edited = apply_ops(state.source.with_table(state.table), state.ids, ops, records)
+            table = edited.score.table
+            self._refuse_locked(state.table, table)
+            if edited.ids is None:
+                new = self._changed_to(edited.score, table)
+            else:
+                new = State(edited.score, table, edited.ids, np.zeros(table.n_notes, np.uint8))
+            self._commit(new, label, merge)
+
+    def _refuse_locked(self, before: ScoreTable, after: ScoreTable) -> None:
+        """An edit leaves locked cells alone, and does not move them."""
+        if not self.locked:
+            return
+        tracks = range(before.n_tracks)
+        counts = [before.n_bars(t) for t in tracks], [after.n_bars(t) for t in range(after.n_tracks)]
+        if counts[0] != counts[1]:
+            raise ScoreError("some bars are locked: unlock them before tracks or bars are added or deleted")
+        for track, bar in sorted(self.locked):
+            if not np.array_equal(cell_notes(before, track, bar), cell_notes(after, track, bar)):
+                raise ScoreError(f"bar {bar} of track {track} (counted from 0) is locked")
 
     def undo(self) -> bool:
         """Take back the last step; False when there is none."""
@@ -207,8 +254,8 @@ class Document:
             first, self._next_id = self._next_id, self._next_id + count
         return np.arange(first, first + count, dtype=np.uint32)
 
-    def _commit(self, state: State, label: str) -> None:
-        self._history.push(self._state, label)
+    def _commit(self, state: State, label: str, merge: str = "") -> None:
+        self._history.push(self._state, label, merge)
         self._state = state
         self.rev += 1
 
@@ -307,6 +354,8 @@ def _header(state: State, rev: int, title: str) -> dict[str, Any]:
         "tracks": tracks,
         "title": title,
     }
+    if controls := channel_events(state.score):
+        header["controls"] = controls
     if any(track["drum"] for track in tracks):
         header["drums"] = {str(pitch): name for pitch, name in DRUM_NAMES.items()}
     return header
@@ -321,7 +370,17 @@ def _same(state: State, score: Score) -> bool:
     )
 
 
-def _same_bars(a: ScoreTable, b: ScoreTable) -> bool:
+def cell_records(table: ScoreTable, cells: Iterable[Cell]) -> NDArray[np.void]:
+    """Note records of some cells, flagged as generated; their ids are 0."""
+    timeline = Timeline(table)
+    rows = [timeline.row(track, bar) for track, bar in cells]
+    nothing = np.zeros(table.n_notes, np.uint32)
+    records = _records(table, nothing, np.full(table.n_notes, FLAG_GENERATED, np.uint8))
+    return records[np.isin(timeline.note_bar, rows)]
+
+
+def same_bars(a: ScoreTable, b: ScoreTable) -> bool:
+    """Whether the cells of one table are those of the other."""
     return (
         a.resolution == b.resolution
         and np.array_equal(a.tracks, b.tracks)
@@ -329,7 +388,8 @@ def _same_bars(a: ScoreTable, b: ScoreTable) -> bool:
     )
 
 
-def _cell_notes(table: ScoreTable, track: int, bar: int) -> NDArray[np.int32]:
+def cell_notes(table: ScoreTable, track: int, bar: int) -> NDArray[np.int32]:
+    """Rows of ``table.notes`` of one bar."""
     first, last = table.note_rows(track, bar)
     return np.asarray(table.notes)[first:last]
 

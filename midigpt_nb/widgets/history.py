@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import Generic, TypeVar
 
-__all__ = ["LIMIT", "History"]
+__all__ = ["LIMIT", "MERGE_SECONDS", "History"]
 
 LIMIT = 500
 """Steps that can be taken back."""
+
+MERGE_SECONDS = 0.6
+"""Repeated small changes of one kind (a nudge held down) that come this fast are one step."""
 
 S = TypeVar("S")
 
@@ -27,6 +31,7 @@ class History(Generic[S]):
     def __init__(self, limit: int = LIMIT) -> None:
         self._past: deque[tuple[S, str]] = deque(maxlen=limit)
         self._future: list[tuple[S, str]] = []
+        self._merge, self._merged_at = "", 0.0
 
     @property
     def can_undo(self) -> bool:
@@ -46,15 +51,23 @@ class History(Generic[S]):
         """What `redo` would bring back, '' when there is nothing."""
         return self._future[-1][1] if self._future else ""
 
-    def push(self, current: S, label: str) -> None:
-        """Remember `current` before it is replaced by a new state; what was undone is forgotten."""
-        self._past.append((current, label))
+    def push(self, current: S, label: str, merge: str = "") -> None:
+        """Remember `current` before it is replaced by a new state; what was undone is forgotten.
+
+        Steps with the same `merge` that follow each other within `MERGE_SECONDS` are one step.
+        """
+        now = time.monotonic()
+        joins = bool(merge) and merge == self._merge and now - self._merged_at <= MERGE_SECONDS
+        self._merge, self._merged_at = merge, now
+        if not (joins and self._past and not self._future):
+            self._past.append((current, label))
         self._future.clear()
 
     def undo(self, current: S) -> S | None:
         """The state before `current`, or None."""
         if not self._past:
             return None
+        self._merge = ""
         state, label = self._past.pop()
         self._future.append((current, label))
         return state

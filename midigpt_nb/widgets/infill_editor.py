@@ -15,23 +15,29 @@ import time
 import uuid
 from collections.abc import Iterable, Mapping
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import traitlets as t
 
-from midigpt_nb.errors import MidiGPTError, RequestValidationError
-from midigpt_nb.widgets.capabilities import capabilities, realized_values, window_bars
-from midigpt_nb.widgets.document import Cell, State, cell_label
+from midigpt_nb.errors import MidiGPTError
+from midigpt_nb.widgets.action_log import generate_line
+from midigpt_nb.widgets.capabilities import capabilities, window_bars
+from midigpt_nb.widgets.document import Cell, State, cell_label, same_bars
 from midigpt_nb.widgets.engine_handle import EngineHandle
 from midigpt_nb.widgets.job import Job, JobFeed
-from midigpt_nb.widgets.piano_roll import PianoRoll, UserError, describe
+from midigpt_nb.widgets.lanes import AttributeLanes
+from midigpt_nb.widgets.piano_roll import UserError, describe
+from midigpt_nb.widgets.requests import request_from_selection, shape_wishes
+from midigpt_nb.widgets.takes import MAX_TAKES, RollTake, UserRequestError
+from midigpt_nb.widgets.targets import PlanTrait, Roles, within
 from midigpt_nb.widgets.traits import as_cells
 from midigpt_nb.widgets.worker import Worker, in_notebook
 
 if TYPE_CHECKING:
     from midigpt_nb.inference import GenerationRequest, InferenceEngine
     from midigpt_nb.inference.events import Event
+    from midigpt_nb.inference.outlook import Outlook
+    from midigpt_nb.inference.session import SamplingSession
     from midigpt_nb.score.model import Score
 
 __all__ = ["InfillEditor", "request_from_selection"]
@@ -42,59 +48,7 @@ _PROGRESS_INTERVAL = 0.25
 _KEPT_JOBS = 20
 
 
-def request_from_selection(
-    score: Score,
-    cells: Iterable[Cell],
-    attributes: Mapping[str, Any] | None = None,
-    sampling: Mapping[str, Any] | None = None,
-    windows: Iterable[int] = (),
-) -> GenerationRequest:
-    """The request behind the Generate button.
-
-    The selected bars of each track are infilled; all other tracks and bars are context. `attributes` has the
-    shape of the trait of that name; wishes for bars and tracks that are not written are left out. `sampling`
-    are settings by name and win over the rule for the window: the smallest of `windows` (sizes the model
-    knows, in bars) that shows a bar on each side of the longest run of selected bars, which is written in one
-    step.
-
-    >>> request = request_from_selection(Score.example(), [(1, 4), (1, 5)], windows=[4, 8])
-    >>> request.tracks[0].bars, request.config.model_dim
-    ([4, 5], 4)
-    """
-    from midigpt_nb.inference import GenerationRequest
-
-    cells = [(int(track), int(bar)) for track, bar in cells]
-    wishes = attributes or {}
-    written = {track for track, _ in cells}
-    per_track = {
-        int(track): dict(values)
-        for track, values in (wishes.get("track") or {}).items()
-        if int(track) in written
-    }
-    per_bar = {
-        int(track): {int(bar): dict(values) for bar, values in bars.items()}
-        for track, bars in (wishes.get("bar") or {}).items()
-        if int(track) in written
-    }
-    settings = {**_window(cells, score.n_bars, windows), **(sampling or {})}
-    return GenerationRequest.from_selection(cells, attributes=per_track, bar_attributes=per_bar, **settings)
-
-
-def _window(cells: list[Cell], n_bars: int, windows: Iterable[int]) -> dict[str, int]:
-    """Window and step size for these cells; empty (the engine's own rule) when no window fits the piece."""
-    sizes = sorted(size for size in windows if size <= n_bars)
-    if not sizes or not cells:
-        return {}
-    bars = sorted({bar for _, bar in cells})
-    longest = run = 1
-    for before, bar in pairwise(bars):
-        run = run + 1 if bar == before + 1 else 1
-        longest = max(longest, run)
-    size = next((size for size in sizes if size >= longest + 2), sizes[-1])
-    return {"model_dim": size, "bars_per_step": min(longest, size)}
-
-
-class InfillEditor(PianoRoll):
+class InfillEditor(AttributeLanes):
     """A piano roll in which a model rewrites the selected bars.
 
     `engine` is an `InferenceEngine`, the name of a model, or None for the bundled one, which is loaded in the
@@ -108,7 +62,12 @@ class InfillEditor(PianoRoll):
     Score(4 tracks, 16 bars, ...)
     >>> editor.undo()
     True
+
+    `generate(takes=4)` writes several versions side by side and changes nothing yet: they are compared in the
+    roll, and `accept` takes one over, or single bars from each.
     """
+
+    plan = PlanTrait(help="roles of tracks and bars").tag(sync=True)
 
     events = (
         "score",
@@ -118,6 +77,7 @@ class InfillEditor(PianoRoll):
         "notes",
         "bar",
         "reject",
+        "accept",
         "done",
         "cancelled",
         "error",
@@ -129,7 +89,6 @@ class InfillEditor(PianoRoll):
         self._jobs: dict[str, Job] = {}
         self._feeds: dict[str, JobFeed] = {}
         self._progress_sent = 0.0
-        self._measuring = False
         self._analysis = Worker("midigpt-nb analysis")
         if engine is None or isinstance(engine, str):
             self._handle = EngineHandle.for_name(engine or "pocket", _load)
@@ -189,17 +148,30 @@ class InfillEditor(PianoRoll):
     # ------------------------------------------------------------------------------------------- generate
 
     def generate(
-        self, selection: Any = None, attributes: Mapping[str, Any] | None = None, **sampling: Any
+        self,
+        selection: Any = None,
+        attributes: Mapping[str, Any] | None = None,
+        *,
+        takes: int | None = None,
+        hold: bool = False,
+        **sampling: Any,
     ) -> Job:
         """Rewrite bars in the background; returns at once.
 
-        `selection` is a list of (track, bar) pairs, ``{"cells": [...]}``, or None for what is selected in the
-        roll. `attributes` are wishes in the shape of the trait, or ``{name: value}`` for all selected bars;
-        they replace the trait's for this run. Further keywords are settings (``temperature=0.9, seed=7``) and
-        win over those of `sampling`. The other bars never change. Raises ValueError for a request that cannot
-        be carried out, TypeError for an unknown setting.
+        `selection` is a list of (track, bar) pairs, ``{"cells": [...]}``, or None for the bars whose role in
+        `plan` is "generate", else what is selected in the roll. `attributes` are wishes in the shape of the
+        trait, or ``{name: value}`` for all selected bars; they replace the trait's for this run. Further
+        keywords are settings (``temperature=0.9, seed=7``) and win over those of `sampling`. The other bars
+        never change.
+
+        With `takes` (1..9; None: the trait `n_takes`) above 1, versions with consecutive seeds are written
+        side by side and wait for `accept` or `discard`; `hold` lets a single one wait, too. Raises ValueError
+        for a request that cannot be carried out, TypeError for an unknown setting.
         """
         self._check_keywords(sampling)
+        takes = self.n_takes if takes is None else takes
+        if isinstance(takes, bool) or not isinstance(takes, int) or not 1 <= takes <= MAX_TAKES:
+            raise UserRequestError(f"takes is {takes!r}; allowed: 1..{MAX_TAKES}", "invalid_request")
         cells = self._wanted_cells(selection)
         wishes = self.attributes if attributes is None else attributes
         settings = {**self.sampling, **sampling}
@@ -208,10 +180,10 @@ class InfillEditor(PianoRoll):
             if self._handle.loaded is not None:  # the earliest moment at which a wrong request can be told
                 self._build_request(self._handle.loaded, document.state, cells, wishes, settings, check=True)
             label = f"Regenerate {cell_label(cells, document.score.track_names)}"
-            job = Job(uuid.uuid4().hex[:8], cells, label, threading.Condition(document.lock))
-            job._on_cancel = self._cancel
+            job = Job(uuid.uuid4().hex[:8], cells, label, threading.Condition(document.lock), takes)
+            job._on_cancel, job._waits = self._cancel, hold or takes > 1
             alone = self._current_job() is None
-            self._remember(job, JobFeed(job.id, document, self._send_event))
+            self._remember(job, JobFeed(job.id, document, self._send_event, takes))
             self.error = None
             if alone:
                 self.status, self.progress = "queued", 0.0
@@ -225,11 +197,16 @@ class InfillEditor(PianoRoll):
         for job in list(self._jobs.values()):
             job.cancel()
 
+    def _constructor(self, score: str) -> str:
+        name = "" if self._handle.name == "pocket" else f", {self._handle.name!r}"
+        return f"roll = mg.InfillEditor({score}{name})"
+
     def _announce(self, job: Job) -> None:
         """Event 0. The page follows one job at a time: a waiting one is announced when it starts."""
         feed = self._feeds[job.id]
         if feed.n == 0:
-            feed.event("accepted", cells=[list(cell) for cell in job.cells], label=job.label)
+            several: dict[str, Any] = {"takes": job.n_takes} if job._waits else {}
+            feed.event("accepted", cells=[list(cell) for cell in job.cells], label=job.label, **several)
 
     def _check_keywords(self, sampling: Mapping[str, Any]) -> None:
         from midigpt_nb.inference.config import settings
@@ -244,7 +221,10 @@ class InfillEditor(PianoRoll):
             given = self.selection["cells"] if selection is None else as_cells(selection)
         except t.TraitError as problem:
             raise ValueError(str(problem)) from None
+        roles = Roles.of(self.plan)
         cells = [(track, bar) for track, bar in given]
+        if selection is None and roles.generate:
+            cells = sorted(roles.generate)
         if not cells:
             raise UserRequestError(
                 "no bars are selected", "nothing_selected", "select bars in the roll first"
@@ -254,6 +234,10 @@ class InfillEditor(PianoRoll):
                 raise UserRequestError(
                     f"the piece has no bar {bar} in track {track} (counted from 0)", "no_such_bar"
                 )
+        locked = sorted(roles.locked.intersection(cells))
+        if locked:
+            where = cell_label(locked, self._document.score.track_names)
+            raise UserRequestError(f"locked: {where}", "locked", "unlock these bars or select others")
         return cells
 
     def _build_request(
@@ -267,8 +251,9 @@ class InfillEditor(PianoRoll):
         check: bool = False,
     ) -> GenerationRequest:
         levels = engine.attributes.attribute_levels()
-        shaped = _shape_wishes(wishes, cells, levels)
-        request = request_from_selection(state.score, cells, shaped, settings, window_bars(engine))
+        shaped = shape_wishes(wishes, cells, levels)
+        roles = Roles.of(self.plan)
+        request = request_from_selection(state.score, cells, shaped, settings, window_bars(engine), roles)
         if check:
             from midigpt_nb.inference import validate_request
 
@@ -292,6 +277,15 @@ class InfillEditor(PianoRoll):
             base = self._document.state
             request = self._build_request(engine, base, job.cells, wishes, settings)
             session = engine.session(base.source.with_table(base.table), request)
+            job._python = generate_line(
+                job.cells,
+                wishes,
+                settings,
+                seed=session.resolved_seed,
+                takes=job.n_takes,
+                hold=job._waits,
+            )
+            job._plan = self.plan
             with self._locked():
                 if job.done:  # cancelled while the model was loaded
                     return
@@ -299,8 +293,12 @@ class InfillEditor(PianoRoll):
                 self._feeds[job.id].table = base.table
                 job.status = self.status = "running"
                 self._announce(job)
-            for event in session.stream():
+            for event in session.stream_takes(job.n_takes) if job._waits else session.stream():
+                if not job._waits:
+                    self._hear(session, event)
                 self._on_event(job, base, event)
+            if job._waits:
+                self._offer(job, base, session)
             if not job.done:
                 self._finish(job, "error", error=MidiGPTError("the session ended without a result"))
         except Exception as problem:  # the worker's rim: whatever went wrong becomes the job's failure
@@ -316,16 +314,20 @@ class InfillEditor(PianoRoll):
                 return
             match event:
                 case ev.StepStarted():
-                    feed.event("step", step=event.step, n_steps=event.n_steps, window=list(event.window))
+                    window, n = list(event.window), event.n_steps
+                    feed.event("step", take=event.take, step=event.step, n_steps=n, window=window)
                 case ev.TokenProgress():
-                    feed.count_tokens(event.step, event.attempt, event.tokens)
+                    feed.count_tokens(event.step, event.attempt, event.tokens, event.take)
                 case ev.NotesArrived():
-                    feed.notes(event.track, event.bar, event.notes)
+                    feed.notes(event.track, event.bar, event.notes, event.take)
                 case ev.BarFinished():
-                    feed.bar(event.track, event.bar)
-                    self._show_progress(job, len(feed.finished) / len(job.cells))
+                    feed.bar(event.track, event.bar, event.take)
+                    self._show_progress(job, feed.n_finished / (len(job.cells) * job.n_takes))
                 case ev.AttemptRejected():
-                    feed.reject(event.cells)
+                    feed.reject(event.cells, event.take)
+                case ev.Finished() if job._waits:
+                    job.seconds = max(job.seconds, event.seconds)
+                    feed.event("take", take=event.take, status=event.status)
                 case ev.Finished():
                     self._take_result(job, base, event)
         self._tell(job, event)
@@ -356,10 +358,32 @@ class InfillEditor(PianoRoll):
             job.partial = event.score
             self._finish(job, "error", error=event.error or MidiGPTError("generation failed"))
 
+    def _offer(self, job: Job, base: State, session: SamplingSession) -> None:
+        """The takes of a job have ended: open those that wrote something."""
+        results = session.last_takes()
+        takes = [RollTake.of(take, job, base, session) for take in results if take.cells]
+        with self._locked():
+            if job.done:
+                return
+            job.tokens = session.gen_count
+            if any(take.status == "cancelled" for take in results):
+                job.partial = results.best.score
+                self._finish(job, "cancelled")
+            elif not takes:
+                self._finish(job, "error", error=results.best.error or MidiGPTError("generation failed"))
+            else:
+                job.takes = takes
+                with self.hold_sync():
+                    self._open_takes(takes)
+                self._finish(job, "done", score=takes[0].score)
+
     def _accept(self, job: Job, base: State, score: Score) -> bool:
         old = self._document.score
+        same = self._document.state.table is base.table
         if not self._document.accept(score, job.cells, base, job.label):
             return False
+        if same:  # else the piece was edited meanwhile: the log writes down the notes
+            self._log.say(job._python, plan=job._plan)
         self._feeds[job.id].drop_notes()
         self._document_changed(old)
         return True
@@ -413,30 +437,30 @@ class InfillEditor(PianoRoll):
 
     # -------------------------------------------------------------------------------------- measured values
 
-    def _document_changed(self, old: Score) -> None:
-        super()._document_changed(old)
+    def _document_changed(self, old: Score, *, soon: bool = False) -> None:
+        plan = within(self.plan, self._document.has_cell)
+        with self.hold_sync():
+            if plan != self.plan:
+                self.plan = plan
+            if self.takes and not same_bars(self.takes[0].base.table, self._document.state.table):
+                self._close_takes()
+            super()._document_changed(old, soon=soon)
         self._measure()
 
-    def _measure(self) -> None:
-        """Compute `realized` in the background; changes that come meanwhile are measured together."""
-        if self._handle.loaded is None:
-            return
-        with self._locked():
-            if self._measuring:
-                return
-            self._measuring = True
-        self._analysis.submit(self._measure_now)
+    @t.observe("plan")
+    def _plan_changed(self, _change: object) -> None:
+        self._document.locked = Roles.of(self.plan).locked
 
-    def _measure_now(self) -> None:
-        engine = self._handle.loaded
-        assert engine is not None
-        with self._locked():
-            self._measuring = False
-            rev, table = self._document.rev, self._document.state.table
-        values = realized_values(engine, table)
-        with self._locked():
-            if self._document.rev == rev:
-                self.realized = values
+    def outlook(self, selection: Any = None) -> Outlook:
+        """What the model would see, step by step, and what may be wrong with the request, without running
+        it. Raises ValueError, with the words of `generate`, when the request cannot be carried out.
+        """
+        from midigpt_nb.inference.outlook import outlook
+
+        engine, state = self.engine, self._document.state
+        cells = self._wanted_cells(selection)
+        request = self._build_request(engine, state, cells, self.attributes, self.sampling)
+        return outlook(engine, state.score, request)
 
     # -------------------------------------------------------------------------------------------- the page
 
@@ -448,13 +472,27 @@ class InfillEditor(PianoRoll):
         super()._on_page_message(widget, content, buffers)
 
     def _request_generate(
-        self, selection: Any, attributes: Any = None, sampling: Any = None
+        self,
+        selection: Any,
+        attributes: Any = None,
+        sampling: Any = None,
+        takes: int | None = None,
+        hold: bool = False,
     ) -> tuple[dict[str, Any], None]:
         try:
-            job = self.generate(selection, attributes, **(sampling or {}))
+            wanted = None if Roles.of(self.plan).generate else selection
+            job = self.generate(wanted, attributes, takes=takes, hold=hold, **(sampling or {}))
         except TypeError as problem:
             raise UserError(str(problem), "invalid_request") from problem
         return {"job": job.id}, None
+
+    def _request_outlook(self, selection: Any) -> tuple[dict[str, Any], None]:
+        wanted = None if Roles.of(self.plan).generate else selection
+        if self._handle.loaded is None:  # the engine will tell more when it is there
+            self._wanted_cells(wanted)
+            return {"steps": [], "warnings": []}, None
+        seen = self.outlook(wanted)
+        return {"steps": [step.plain() for step in seen.steps], "warnings": list(seen.warnings)}, None
 
     def _request_cancel(self, job: str | None = None) -> tuple[dict[str, Any], None]:
         if job is None:
@@ -484,6 +522,8 @@ class InfillEditor(PianoRoll):
                 "tokens": feed.tokens,
                 "count": len(notes),
             }
+            if wanted._waits:
+                answer["takes"] = feed.picture()
         return answer, [notes.tobytes()]
 
     def _current_job(self) -> Job | None:
@@ -528,18 +568,6 @@ class InfillEditor(PianoRoll):
         super().close()
 
 
-class UserRequestError(UserError, RequestValidationError):
-    """A refused request: a ValueError for Python, a code and a hint for the page."""
-
-    def __init__(self, message: str, code: str, hint: str = "") -> None:
-        RequestValidationError.__init__(self, message)
-        self.code, self.hint = code, hint
-        self._text = message
-
-    def __str__(self) -> str:
-        return self._text
-
-
 def _suggestion(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, list(known), 1)
     return f"; did you mean {close[0]!r}?" if close else ""
@@ -551,18 +579,3 @@ def _load(name: str) -> InferenceEngine:
     engine = InferenceEngine.from_pretrained(name)
     engine.warmup()
     return engine
-
-
-def _shape_wishes(
-    wishes: Mapping[str, Any], cells: list[Cell], levels: Mapping[str, str]
-) -> Mapping[str, Any]:
-    """Turn ``{name: value}`` into the trait shape: every written track or bar gets the value."""
-    if not wishes or set(wishes) <= {"track", "bar"}:
-        return wishes
-    per_track = {name: value for name, value in wishes.items() if levels.get(name) != "bar"}
-    per_bar = {name: value for name, value in wishes.items() if levels.get(name) == "bar"}
-    shaped: dict[str, Any] = {"track": {}, "bar": {}}
-    for track, bar in cells:
-        shaped["track"][track] = dict(per_track)
-        shaped["bar"].setdefault(track, {})[bar] = dict(per_bar)
-    return shaped

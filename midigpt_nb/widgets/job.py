@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field
 from threading import Condition
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from midigpt_nb._core import ScoreTable
     from midigpt_nb.score.model import Score
     from midigpt_nb.widgets.document import Cell, Document
+    from midigpt_nb.widgets.takes import RollTake
 
 __all__ = ["Job", "JobFeed", "JobStatus"]
 
@@ -33,96 +35,130 @@ TOKENS_INTERVAL = 0.24
 Send = Callable[[dict[str, Any], "list[bytes] | None"], None]
 
 
+@dataclass
+class _TakeFeed:
+    """What one take has written so far."""
+
+    finished: list[Cell] = field(default_factory=list)
+    notes: dict[Cell, list[NDArray[np.void]]] = field(default_factory=dict)
+    tokens_before: int = 0
+    tokens_attempt: int = 0
+    attempt: tuple[int, int] = (0, 0)
+
+    @property
+    def records(self) -> list[NDArray[np.void]]:
+        return [records for cell in self.notes.values() for records in cell]
+
+
 class JobFeed:
     """Tells the page about one job, in numbered messages, and remembers all of it for a page that comes late.
 
     Not thread-safe by itself: the widget calls it with the document's lock held. Notes are gathered so that
-    no message holds more than 64 of them and messages with notes are 50 ms apart.
+    no message holds more than 64 of them and there are about 20 messages with notes a second, however many
+    takes are written side by side. Events of the first take carry no `take`.
     """
 
-    def __init__(self, job: str, document: Document, send: Send) -> None:
+    def __init__(self, job: str, document: Document, send: Send, n_takes: int = 1) -> None:
         self.job = job
         self.n = 0
-        self.tokens = 0
-        self.finished: list[Cell] = []
         self.table: ScoreTable | None = None
         """The music the job started from, once it has started."""
+        self.takes = [_TakeFeed() for _ in range(n_takes)]
         self._document, self._send = document, send
-        self._notes: dict[Cell, list[NDArray[np.void]]] = {}
-        self._waiting: tuple[Cell, list[NDArray[np.void]]] | None = None
+        self._waiting: dict[tuple[int, Cell], list[NDArray[np.void]]] = {}
         self._notes_sent = self._tokens_sent = 0.0
-        self._tokens_before = self._tokens_attempt = 0
-        self._attempt = (0, 0)
 
-    def event(self, ev: str, buffers: list[bytes] | None = None, **fields: Any) -> None:
+    @property
+    def finished(self) -> list[Cell]:
+        """The finished cells of the first take."""
+        return self.takes[0].finished
+
+    @property
+    def n_finished(self) -> int:
+        """Finished cells of all takes together."""
+        return sum(len(take.finished) for take in self.takes)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens written by all takes together, thrown away attempts included."""
+        return sum(take.tokens_before + take.tokens_attempt for take in self.takes)
+
+    def event(self, ev: str, buffers: list[bytes] | None = None, *, take: int = 0, **fields: Any) -> None:
         """Send the next event; notes that wait go first, so that the order is kept."""
         if ev != "notes":
             self.flush()
-        message = event_message(self.job, self.n, ev, **fields)
+        of_take = {"take": take} if take else {}
+        message = event_message(self.job, self.n, ev, **fields, **of_take)
         self.n += 1
         self._send(message, buffers)
 
-    def count_tokens(self, step: int, attempt: int, tokens: int) -> None:
+    def count_tokens(self, step: int, attempt: int, tokens: int, take: int = 0) -> None:
         """`tokens` of this attempt are written; told to the page at most four times a second."""
-        if (step, attempt) != self._attempt:  # each attempt counts from 0 again
-            self._tokens_before += self._tokens_attempt
-            self._attempt = (step, attempt)
-        self._tokens_attempt = tokens
-        self.tokens = self._tokens_before + tokens
+        own = self.takes[take]
+        if (step, attempt) != own.attempt:  # each attempt counts from 0 again
+            own.tokens_before += own.tokens_attempt
+            own.attempt = (step, attempt)
+        own.tokens_attempt = tokens
         now = time.monotonic()
         if now - self._tokens_sent >= TOKENS_INTERVAL:
             self._tokens_sent = now
             self.event("tok", tokens=self.tokens)
 
-    def notes(self, track: int, bar: int, notes: Iterable[tuple[int, int, int, int]]) -> None:
+    def notes(self, track: int, bar: int, notes: Iterable[tuple[int, int, int, int]], take: int = 0) -> None:
         """Provisional notes of a cell: (pitch, velocity, onset_ticks, duration_ticks)."""
         records = self._document.provisional(track, bar, notes, self.table)
-        self._notes.setdefault((track, bar), []).append(records)
-        if self._waiting is not None and self._waiting[0] != (track, bar):
-            self.flush()
-        if self._waiting is None:
-            self._waiting = ((track, bar), [])
-        self._waiting[1].append(records)
-        gathered = sum(len(r) for r in self._waiting[1])
-        if gathered >= MAX_NOTES or time.monotonic() - self._notes_sent >= NOTES_INTERVAL:
+        cell = (track, bar)
+        self.takes[take].notes.setdefault(cell, []).append(records)
+        self._waiting.setdefault((take, cell), []).append(records)
+        gathered = max(sum(len(r) for r in parts) for parts in self._waiting.values())
+        # each cell that is being written needs a message of its own
+        pause = NOTES_INTERVAL * len(self._waiting)
+        if gathered >= MAX_NOTES or time.monotonic() - self._notes_sent >= pause:
             self.flush()
 
     def flush(self) -> None:
         """Send the notes that wait."""
-        if self._waiting is None:
-            return
-        (track, bar), parts = self._waiting
-        self._waiting = None
-        records = np.concatenate(parts)
-        for first in range(0, len(records), MAX_NOTES):
-            part = records[first : first + MAX_NOTES]
-            self.event("notes", [part.tobytes()], track=track, bar=bar, count=len(part))
-        self._notes_sent = time.monotonic()
+        waiting, self._waiting = self._waiting, {}
+        for (take, (track, bar)), parts in waiting.items():
+            records = np.concatenate(parts)
+            for first in range(0, len(records), MAX_NOTES):
+                part = records[first : first + MAX_NOTES]
+                self.event("notes", [part.tobytes()], take=take, track=track, bar=bar, count=len(part))
+            self._notes_sent = time.monotonic()
 
-    def bar(self, track: int, bar: int) -> None:
+    def bar(self, track: int, bar: int, take: int = 0) -> None:
         """A cell is complete."""
-        self.finished.append((track, bar))
-        self.event("bar", track=track, bar=bar)
+        self.takes[take].finished.append((track, bar))
+        self.event("bar", take=take, track=track, bar=bar)
 
-    def reject(self, cells: Iterable[Cell]) -> None:
+    def reject(self, cells: Iterable[Cell], take: int = 0) -> None:
         """The notes of these cells are void."""
         void = {(int(track), int(bar)) for track, bar in cells}
         self.flush()
+        own = self.takes[take]
         for cell in void:
-            self._notes.pop(cell, None)
-        self.finished = [cell for cell in self.finished if cell not in void]
-        self.event("reject", cells=[list(cell) for cell in sorted(void)])
+            own.notes.pop(cell, None)
+        own.finished = [cell for cell in own.finished if cell not in void]
+        self.event("reject", take=take, cells=[list(cell) for cell in sorted(void)])
 
     def drop_notes(self) -> None:
-        """The job is over: its notes are in the document or nowhere."""
-        self._waiting = None
-        self._notes.clear()
+        """The job is over: its notes are in the document, in its takes, or nowhere."""
+        self._waiting.clear()
+        for take in self.takes:
+            take.notes.clear()
 
     def provisional(self) -> NDArray[np.void]:
-        """All notes written so far."""
+        """All notes written so far, take after take."""
         self.flush()
-        parts = [records for cell in self._notes.values() for records in cell]
+        parts = [records for take in self.takes for records in take.records]
         return np.concatenate(parts) if parts else empty_notes()
+
+    def picture(self) -> list[dict[str, Any]]:
+        """Per take: its finished cells, and how many of the `provisional` records are its own."""
+        return [
+            {"finished": [list(cell) for cell in take.finished], "count": sum(len(r) for r in take.records)}
+            for take in self.takes
+        ]
 
 
 class Job:
@@ -135,12 +171,17 @@ class Job:
 
     `status` is "queued", "running", "cancelling", "done", "cancelled" or "error"; `progress` goes from 0 to
     1; `cells` are the bars it writes, `partial` the score with the bars that were finished when it stopped
-    early.
+    early. A job of several takes ends with `takes`, best first, and `result()` is the score with the best of
+    them; the editor's own score changes when one is accepted.
     """
 
-    def __init__(self, job_id: str, cells: list[Cell], label: str, condition: Condition) -> None:
+    def __init__(
+        self, job_id: str, cells: list[Cell], label: str, condition: Condition, n_takes: int = 1
+    ) -> None:
         self.id = job_id
         self.cells = cells
+        self.n_takes = n_takes
+        self.takes: list[RollTake] = []
         self.label = label
         self.status: JobStatus = "queued"
         self.progress = 0.0
@@ -151,6 +192,9 @@ class Job:
         # Waiting on the document's own lock frees it, even when an observer waits from inside a trait change.
         self._condition = condition
         self._score: Score | None = None
+        self._waits = False  # its takes wait for a choice
+        self._python = ""  # the call that does it again
+        self._plan: dict[str, Any] = {}  # and the roles it counts on
         self._cancel_event: Any = None
         self._on_cancel: Callable[[Job], None] = lambda job: None
         self._callbacks: list[Callable[[Job], object]] = []
@@ -161,7 +205,8 @@ class Job:
         return self.status in ("done", "cancelled", "error")
 
     def result(self, timeout: float | None = None) -> Score:
-        """Wait for the score. Raises GenerationCancelled, the job's error, or TimeoutError after `timeout` s.
+        """Wait for the score (of several takes: with the best one). Raises GenerationCancelled, the job's
+        error, or TimeoutError after `timeout` s.
 
         Interrupting the wait (the notebook's stop button) cancels the job.
         """

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import difflib
 import logging
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +15,19 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets as t
 
+from midigpt_nb.errors import ScoreError
+from midigpt_nb.score.general_midi import FAMILIES, PROGRAMS
 from midigpt_nb.score.model import Score
+from midigpt_nb.widgets.action_log import ActionLog, op_calls
 from midigpt_nb.widgets.document import Cell, Document
-from midigpt_nb.widgets.protocol import ProtocolError, error_message, ok_message, parse_request
+from midigpt_nb.widgets.files import RollFiles
+from midigpt_nb.widgets.protocol import (
+    ProtocolError,
+    error_message,
+    ok_message,
+    parse_request,
+    unpack_notes,
+)
 from midigpt_nb.widgets.sound import SoundFiles, packaged_sound
 from midigpt_nb.widgets.traits import (
     AttributesTrait,
@@ -36,6 +48,11 @@ log = logging.getLogger(__name__)
 _STATIC = Path(__file__).parent / "static"
 PREVIEW_BYTES = 30_000
 """Largest picture that goes into a saved notebook."""
+SNAPS = ("1/1", "1/2", "1/4", "1/8", "1/16", "1/32", "1/4T", "1/8T", "1/16T", "off")
+_WITH_BUFFER = {"ops": "records", "upload": "data"}
+"""Requests that bring a buffer, and the name it has in the method."""
+SNAPSHOT_SECONDS = 0.25
+"""While the page edits, it gets the document at most this often."""
 
 
 class UserError(Exception):
@@ -46,7 +63,7 @@ class UserError(Exception):
         self.code, self.hint = code, hint
 
 
-class PianoRoll(anywidget.AnyWidget):
+class PianoRoll(RollFiles, anywidget.AnyWidget):
     """An interactive piano roll of a score.
 
     It is an ordinary widget: it fits into boxes, and its traits can be linked and observed. `score` and
@@ -84,12 +101,15 @@ class PianoRoll(anywidget.AnyWidget):
     can_redo = t.Bool(False).tag(sync=True)
 
     loop = LoopTrait(help="[start_bar, end_bar] or []").tag(sync=True)
+    snap = t.Enum(SNAPS, "1/16", help="grid that notes snap to in the page").tag(sync=True)
     theme = t.Enum(["auto", "light", "dark"], "auto").tag(sync=True)
     height = t.Int(420, min=160, max=4000, help="pixels").tag(sync=True)
     readonly = t.Bool(False).tag(sync=True)
     playing = t.Bool(False).tag(sync=True)
     position = t.Float(0.0, help="playback position as the page reports it").tag(sync=True)
     soundfont = t.Unicode("", help="a SoundFont file (.sf2, .sf3) to play with; empty: the packaged sound")
+    # Read by the page's menus; not in its bundle, where they would be a second copy.
+    _instruments = t.Unicode("|".join([*FAMILIES, *PROGRAMS])).tag(sync=True)
     _sound = t.Unicode("", help="name of the bank that the page plays with").tag(sync=True)
 
     events: tuple[str, ...] = ("score", "selection")
@@ -102,10 +122,13 @@ class PianoRoll(anywidget.AnyWidget):
             )
         self._refuse_unknown(kwargs)
         self._document = Document(score)
+        self._log = ActionLog(self._document.state)
         self._title = str(title)
         self._handlers: dict[str, list[Callable[[dict[str, Any]], object]]] = {}
         self._preview: tuple[int, bytes] | None = None
         self._sound_files: SoundFiles | None = None
+        self._sent_at = 0.0
+        self._snapshot_timer: threading.Timer | None = None
         self.errors: list[Exception] = []
         super().__init__(_doc=self._document.pack(self._title), **kwargs)
         self.on_msg(self._on_page_message)
@@ -156,17 +179,47 @@ class PianoRoll(anywidget.AnyWidget):
             if self._document.assign(score):
                 self._document_changed(old)
 
-    def _document_changed(self, old: Score) -> None:
-        """Tell page and observers; call with the lock held, after the document changed."""
+    def _document_changed(self, old: Score, *, soon: bool = False) -> None:
+        """Tell page and observers; call with the lock held, after the document changed.
+
+        `soon`: the page has shown the change already, so the snapshot may wait until a quarter of a second
+        has passed since the last one.
+        """
+        self._log.changed(self._document.state)
         cells = [cell for cell in self.selection["cells"] if self._document.has_cell(*cell)]
         with self.hold_sync():
             if cells != self.selection["cells"]:
-                self.selection = {"cells": cells}
-            self._doc = self._document.pack(self._title)
-            self._rev = self._document.rev
+                self.selection = {**self.selection, "cells": cells}
+            self._send_document(soon=soon)
             self.can_undo, self.can_redo = self._document.can_undo, self._document.can_redo
         self._notify_trait("score", old, self._document.score)
         self._fire("score", score=self._document.score)
+
+    def _send_document(self, *, soon: bool = False) -> None:
+        """Put the document into the synced traits, at once or when a quarter of a second has passed."""
+        wait = self._sent_at + SNAPSHOT_SECONDS - time.monotonic()
+        if soon and wait > 0:
+            if self._snapshot_timer is None:
+                self._snapshot_timer = threading.Timer(wait, self._send_late)
+                self._snapshot_timer.daemon = True
+                try:
+                    self._snapshot_timer.start()
+                except RuntimeError:  # a host without threads
+                    self._snapshot_timer = None
+                    self._send_document()
+            return
+        if self._snapshot_timer is not None:
+            self._snapshot_timer.cancel()
+            self._snapshot_timer = None
+        self._sent_at = time.monotonic()
+        self._doc = self._document.pack(self._title)
+        self._rev = self._document.rev
+
+    def _send_late(self) -> None:
+        with self._locked():
+            self._snapshot_timer = None
+            if self.comm is not None:
+                self._send_document()
 
     # ------------------------------------------------------------------------------------------ selection
 
@@ -276,6 +329,8 @@ class PianoRoll(anywidget.AnyWidget):
         request_id = content.get("id") if isinstance(content, dict) else None
         try:
             kind, request_id, fields = parse_request(content)
+            if kind in _WITH_BUFFER:
+                fields[_WITH_BUFFER[kind]] = buffers[0] if buffers else b""
             answer, attached = getattr(self, f"_request_{kind}")(**fields)
             message = ok_message(request_id, **answer)
         except ProtocolError as problem:
@@ -297,6 +352,24 @@ class PianoRoll(anywidget.AnyWidget):
         self.redo()
         return {}, None
 
+    def _request_ops(
+        self, label: str, ops: Any, records: bytes | memoryview, merge: str = ""
+    ) -> tuple[dict[str, Any], None]:
+        if self.readonly:
+            raise UserError("this roll is read-only", "readonly")
+        with self._locked():
+            old = self._document.score
+            try:
+                self._document.edit(ops, unpack_notes(records), str(label), str(merge))
+            except (ProtocolError, ScoreError):
+                self._send_document()  # the page showed its edit already: it gets the truth back
+                raise
+            calls = op_calls(ops, old.n_tracks)
+            if calls is not None:
+                self._log.say(f"roll.score = roll.score{calls}")
+            self._document_changed(old, soon=True)
+            return {"rev": self._document.rev}, None
+
     def _request_sync(self, job: str | None, have: int) -> tuple[dict[str, Any], list[bytes] | None]:
         return {"job": None}, None
 
@@ -316,18 +389,22 @@ class PianoRoll(anywidget.AnyWidget):
         return str(path)
 
     def _request_sound(self, file: str, part: int) -> tuple[dict[str, Any], list[bytes]]:
-        if not self._sound or self._sound_files is None:
+        if file != "simple" and (not self._sound or self._sound_files is None):
             raise UserError("this installation has no sampled sound", "no_sound")
         try:
-            data, parts = self._sound_files.part(file, part)
+            data, parts = (self._sound_files or SoundFiles(None)).part(file, part)
         except ValueError as problem:
             raise UserError(str(problem), "no_sound") from problem
         return {"parts": parts}, [data]
 
-    def _request_generate(
-        self, selection: Any, attributes: Any = None, sampling: Any = None
-    ) -> tuple[dict[str, Any], None]:
+    def _needs_a_model(self, **_fields: Any) -> Any:
         raise UserError("this roll has no model", "no_engine", "use InfillEditor(score) to generate")
+
+    _request_generate: Callable[..., Any] = _needs_a_model
+    _request_accept: Callable[..., Any] = _needs_a_model
+    _request_discard: Callable[..., Any] = _needs_a_model
+    _request_take_notes: Callable[..., Any] = _needs_a_model
+    _request_outlook: Callable[..., Any] = _needs_a_model
 
     def _request_cancel(self, job: str | None = None) -> tuple[dict[str, Any], None]:
         raise UserError("no generation is running", "no_job")

@@ -34,6 +34,7 @@ __all__ = [
     "NOTE_BYTES",
     "NOTE_DTYPE",
     "NOTE_FIELDS",
+    "SETTING_FIELDS",
     "VERSION",
     "Field",
     "Message",
@@ -105,6 +106,7 @@ class Message:
 
 
 _CELLS = "Cell[]"
+_TAKE = Field("take", "number", "which take, from 0; the first when missing", optional=True)
 _NOTE_BUFFER = "buffer 0: `count` note records, flagged provisional"
 
 # Header of the document. `before` note records (FLAG_REMOVED) follow the `n_notes` current ones.
@@ -118,6 +120,12 @@ DOC_HEADER_FIELDS: tuple[Field, ...] = (
     Field("before", "number", "removed notes of the last generation, after the current ones"),
     Field("title", "string", "name of the piece, may be empty", optional=True),
     Field("drums", "Record<string, string>", "drum names by pitch", optional=True),
+    Field(
+        "controls",
+        "[number, number, number, number][]",
+        "[tick, track, controller, value] of the file, by tick; controller -1 is pitch bend",
+        optional=True,
+    ),
 )
 
 # The `caps` trait. {} for a viewer: the page then hides everything that generates, and says why.
@@ -126,6 +134,20 @@ CAPS_FIELDS: tuple[Field, ...] = (
     Field("attributes", "AttributeInfo[]", "what can be asked for", optional=True),
     Field("window_bars", "number[]", "window sizes, ascending", optional=True),
     Field("unavailable", "string", "why nothing can be generated here", optional=True),
+    Field("absent", "string[]", "attributes that other models have, in words", optional=True),
+    Field("settings", "SettingInfo[]", "settings of a generation, in the panel's order", optional=True),
+)
+SETTING_FIELDS: tuple[Field, ...] = (
+    Field("name", "string", "key in the `sampling` trait"),
+    Field("label", "string", "shown name"),
+    Field("help", "string", "what it means, one sentence"),
+    Field("kind", '"number" | "choice" | "switch"', "how it is set"),
+    Field("default", "number | string | boolean", "value when nothing is said"),
+    Field("low", "number", "least value", optional=True),
+    Field("high", "number", "greatest value", optional=True),
+    Field("step", "number", "step between values", optional=True),
+    Field("choices", "string[]", "allowed texts", optional=True),
+    Field("advanced", "boolean", "belongs under Advanced"),
 )
 ATTRIBUTE_FIELDS: tuple[Field, ...] = (
     Field("name", "string", "key in the `attributes` and `realized` traits"),
@@ -135,6 +157,8 @@ ATTRIBUTE_FIELDS: tuple[Field, ...] = (
     Field("size", "number", "values are 0 .. size - 1"),
     Field("value_labels", "string[] | null", "words for the values", optional=True),
     Field("help", "string", "what it means, one sentence", optional=True),
+    Field("nominal", "boolean", "values are names without an order", optional=True),
+    Field("advanced", "boolean", "not among the first things one asks for", optional=True),
 )
 
 MESSAGES: tuple[Message, ...] = (
@@ -146,6 +170,8 @@ MESSAGES: tuple[Message, ...] = (
             Field("selection", "{ cells: Cell[] }", "bars to write, [track, bar] pairs"),
             Field("attributes", "AttributeValues", "wishes; else the `attributes` trait", optional=True),
             Field("sampling", "Record<string, number>", "settings; else the `sampling` trait", optional=True),
+            Field("takes", "number", "versions to write, 1..9; else the `n_takes` trait", optional=True),
+            Field("hold", "boolean", "a single take waits for `accept`, too", optional=True),
         ),
         meaning="start a job that rewrites the cells; answered by ok {job} as soon as it is queued",
     ),
@@ -164,13 +190,60 @@ MESSAGES: tuple[Message, ...] = (
         meaning="a page that missed an event, or was opened late, asks for the whole picture of a job",
     ),
     Message(
+        "ops",
+        "request",
+        (
+            Field("label", "string", "the gesture in words, for undo"),
+            Field("ops", "Op[]", "what is done, all or nothing"),
+            Field(
+                "merge", "string", "gestures of one kind that follow fast are one undo step", optional=True
+            ),
+        ),
+        buffers="buffer 0: the note records of all `notes` operations",
+        meaning="one gesture on the document; answered by ok {rev}, or by error and the document as it is",
+    ),
+    Message(
+        "accept",
+        "request",
+        (
+            Field("take", "string | null", "id of the take; null: none, but for `cells`"),
+            Field("cells", "[track: number, bar: number, take: string][]", 'bars from others; "": as it was'),
+        ),
+        meaning="take over what is shown of the open takes; one undo step",
+    ),
+    Message("discard", "request", meaning="let the open takes go"),
+    Message(
+        "take_notes",
+        "request",
+        (Field("take", "string", "id of an open take"),),
+        meaning="the notes that a take has in the bars it wrote",
+    ),
+    Message(
+        "outlook",
+        "request",
+        (Field("selection", "{ cells: Cell[] }", "bars to write"),),
+        meaning="could this be generated, and what would the model see; an error says why not",
+    ),
+    Message(
         "sound",
         "request",
         (
-            Field("file", '"worklet" | "bank"', "which file of the sampled sound"),
+            Field("file", '"worklet" | "bank" | "simple"', "which file of the sound"),
             Field("part", "number", "which part of it, from 0"),
         ),
         meaning="a page that is about to play fetches the sampled sound, once a page",
+    ),
+    Message("midi", "request", meaning="the piece as a MIDI file"),
+    Message(
+        "upload",
+        "request",
+        (
+            Field("name", "string", "the file's name"),
+            Field("part", "number", "which part of it, from 0; in order"),
+            Field("parts", "number", "how many parts it has"),
+        ),
+        buffers="buffer 0: at most 512 kB of the file",
+        meaning="a MIDI file, part by part; the last one makes it the document, as one undo step",
     ),
     # --- answers
     Message(
@@ -191,8 +264,14 @@ MESSAGES: tuple[Message, ...] = (
             Field("tokens", "number", "sync: tokens sampled so far", optional=True),
             Field("count", "number", "sync: note records in buffer 0", optional=True),
             Field("parts", "number", "sound: how many parts the file has", optional=True),
+            Field("name", "string", "midi: what the file may be called", optional=True),
+            Field("rev", "number", "ops: revision that holds the edit", optional=True),
+            Field("takes", "TakePicture[]", "sync: of a job with several takes", optional=True),
+            Field("steps", "SeenStep[]", "outlook: what the model sees, step by step", optional=True),
+            Field("warnings", "string[]", "outlook: possible, but likely not meant", optional=True),
         ),
-        buffers="sync: buffer 0: all provisional notes of the job; sound: buffer 0: the part",
+        buffers="buffer 0: sync: all provisional notes of the job, take after take; take_notes: its notes; "
+        "sound: the part",
         meaning="the request was carried out (or accepted)",
     ),
     Message(
@@ -212,6 +291,7 @@ MESSAGES: tuple[Message, ...] = (
         (
             Field("cells", _CELLS, "cells that will be written"),
             Field("label", "string", "name of the action"),
+            Field("takes", "number", "how many takes, when they wait for a choice", optional=True),
         ),
         meaning="always event 0",
     ),
@@ -222,6 +302,7 @@ MESSAGES: tuple[Message, ...] = (
             Field("step", "number", "index of the step, from 0"),
             Field("n_steps", "number", "how many there are"),
             Field("window", "[number, number]", "bars the model sees, end excluded"),
+            _TAKE,
         ),
         meaning="a planner step begins",
     ),
@@ -238,6 +319,7 @@ MESSAGES: tuple[Message, ...] = (
             Field("track", "number", "track index"),
             Field("bar", "number", "bar index"),
             Field("count", "number", "note records in the buffer, at most 64"),
+            _TAKE,
         ),
         buffers=_NOTE_BUFFER,
         meaning="new notes of a cell, in addition to those sent before",
@@ -245,14 +327,20 @@ MESSAGES: tuple[Message, ...] = (
     Message(
         "bar",
         "event",
-        (Field("track", "number", "track index"), Field("bar", "number", "bar index")),
+        (Field("track", "number", "track index"), Field("bar", "number", "bar index"), _TAKE),
         meaning="the cell is complete and may be played",
     ),
     Message(
         "reject",
         "event",
-        (Field("cells", _CELLS, "cells to clear"),),
+        (Field("cells", _CELLS, "cells to clear"), _TAKE),
         meaning="provisional notes there are void",
+    ),
+    Message(
+        "take",
+        "event",
+        (Field("status", "string", "done, budget, failed or cancelled"), _TAKE),
+        meaning="one of several takes has ended",
     ),
     Message(
         "done",
@@ -401,96 +489,12 @@ def unpack_notes(data: bytes | memoryview) -> NDArray[np.void]:
 
 # -------------------------------------------------------------------------------------------- TypeScript
 
-_HAND_WRITTEN_TYPES = """\
-export type Cell = [track: number, bar: number];
-export type JobState = "queued" | "running" | "cancelling" | "done" | "cancelled" | "error";
-export interface TrackInfo {
-  name: string;
-  program: number;
-  drum: boolean;
-  family: string;
-}
-/** Wishes: per track and, below it, per bar; a missing name means "no preference". */
-export interface AttributeValues {
-  track: Record<string, Record<string, number>>;
-  bar: Record<string, Record<string, Record<string, number>>>;
-}
-"""
-
-
-def _camel(kind: str) -> str:
-    return kind[0].upper() + kind[1:]
-
-
-def _interface(name: str, fields: Sequence[Field], meaning: str, head: Sequence[str] = ()) -> str:
-    lines = [f"/** {meaning} */"] if meaning else []
-    lines.append(f"export interface {name} {{")
-    lines += [f"  {line}" for line in head]
-    for f in fields:
-        lines.append(f"  /** {f.meaning} */")
-        lines.append(f"  {f.name}{'?' if f.optional else ''}: {f.type};")
-    return "\n".join([*lines, "}"])
-
-
-def _constants() -> list[str]:
-    offsets = {name: int(field[1]) for name, field in (NOTE_DTYPE.fields or {}).items()}
-    names = {"u1": "Uint8", "<u2": "Uint16", "<i2": "Int16", "<u4": "Uint32"}
-    layout = [
-        f'  {name}: {{ offset: {offsets[name]}, kind: "{names[kind]}" }}, // {meaning}'
-        for name, kind, meaning in NOTE_FIELDS
-    ]
-    flags = {
-        "FLAG_GENERATED": FLAG_GENERATED,
-        "FLAG_PROVISIONAL": FLAG_PROVISIONAL,
-        "FLAG_LOCKED": FLAG_LOCKED,
-        "FLAG_REMOVED": FLAG_REMOVED,
-    }
-    return [
-        f"export const VERSION = {VERSION};",
-        f"export const NOTE_BYTES = {NOTE_BYTES};",
-        "\n".join(f"export const {name} = {value};" for name, value in flags.items()),
-        "/** Little-endian layout of one note record. */",
-        "\n".join(["export const NOTE_LAYOUT = {", *layout, "} as const;"]),
-    ]
-
-
-def _message_types() -> list[str]:
-    requests = [m for m in MESSAGES if m.direction == "request"]
-    events = [m for m in MESSAGES if m.direction == "event"]
-    head = {
-        "answer": lambda m: ["v: number;", f'k: "{m.kind}";', "id: string;"],
-        "event": lambda m: ["v: number;", 'k: "ev";', "job: string;", "n: number;", f'ev: "{m.kind}";'],
-        "request": lambda m: [],
-    }
-    suffix = {"answer": "{}Answer", "event": "Event{}", "request": "Request{}"}
-    interfaces = [
-        _interface(suffix[m.direction].format(_camel(m.kind)), m.fields, m.meaning, head[m.direction](m))
-        for m in MESSAGES
-    ]
-    table = [f"  {m.kind}: Request{_camel(m.kind)};" for m in requests]
-    union = [f"  | Event{_camel(m.kind)}" for m in events]
-    kinds = ", ".join(f'"{m.kind}"' for m in events)
-    return [
-        *interfaces,
-        "/** What the page may ask, with the payload. */",
-        "\n".join(["export interface Requests {", *table, "}"]),
-        "\n".join(["export type JobEvent =", *union]) + ";",
-        f"export const EVENT_KINDS: readonly string[] = [{kinds}];",
-    ]
-
 
 def typescript() -> str:
     """Text of ``js/src/protocol.gen.ts``."""
-    parts = [
-        "// Generated by `python -m midigpt_nb.widgets.protocol --write`; do not edit.",
-        *_constants(),
-        _HAND_WRITTEN_TYPES.rstrip(),
-        _interface("DocHeader", DOC_HEADER_FIELDS, "JSON header of the document."),
-        _interface("Caps", CAPS_FIELDS, "What the kernel can do; `{}` for a viewer."),
-        _interface("AttributeInfo", ATTRIBUTE_FIELDS, "One attribute the model can be asked for."),
-        *_message_types(),
-    ]
-    return "\n\n".join(parts).replace("*/\n\nexport", "*/\nexport") + "\n"
+    from midigpt_nb.widgets.protocol_types import typescript as written
+
+    return written()
 
 
 def generated_path() -> Path | None:

@@ -1,8 +1,9 @@
-"""The sampled sound that pages play: which files it is made of, and how they travel.
+"""The sound that pages play: which files it is made of, and how they travel.
 
-Two files: the code that runs on the page's audio thread (`worklet`) and a SoundFont (`bank`). A page asks for
-them part by part when it is about to play, once however many widgets it shows, and keeps them as long as it
-lives. Nothing is downloaded from anywhere else.
+Three files: the code that runs on the page's audio thread (`worklet`), a SoundFont (`bank`), and a simple
+sound of oscillators for pages that cannot use these (`simple`). A page asks for them part by part when it is
+about to play, once however many widgets it shows, and keeps them as long as it lives. Nothing is downloaded
+from anywhere else.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ __all__ = ["BANK", "PART_BYTES", "SoundFiles", "packaged_sound"]
 
 _FOLDER = Path(__file__).resolve().parent.parent / "data" / "sound"
 WORKLET = _FOLDER / "worklet.js"
+SIMPLE = _FOLDER / "simple.js"
+"""The sound of oscillators, for pages that cannot run the worklet."""
 BANK = _FOLDER / "gm.sf3"
 
 PART_BYTES = 1 << 20
@@ -30,9 +33,14 @@ class SoundFiles:
     True
     """
 
-    def __init__(self, bank: str | Path) -> None:
-        """`bank` is a SoundFont file. Raises `ValueError` for a file that is none, `OSError` for no file."""
-        self.path = Path(bank)
+    def __init__(self, bank: str | Path | None) -> None:
+        """`bank` is a SoundFont file, or None for the simple sound alone.
+
+        Raises `ValueError` for a file that is no SoundFont, `OSError` for no file.
+        """
+        self.path, self.name = Path(bank or ""), ""
+        if bank is None:
+            return
         with self.path.open("rb") as stream:
             head = stream.read(12)
         if head[:4] != _RIFF or head[8:12] != _FORM:
@@ -46,7 +54,7 @@ class SoundFiles:
 
         Raises `ValueError` for a file or part that does not exist.
         """
-        paths = {"worklet": WORKLET, "bank": self.path}
+        paths = {"worklet": WORKLET, "bank": self.path, "simple": SIMPLE}
         if file not in paths:
             raise ValueError(f"there is no sound file {file!r}; choose from {', '.join(paths)}")
         size = paths[file].stat().st_size

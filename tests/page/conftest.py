@@ -21,3 +21,19 @@ def roll(chromium: Any) -> Iterator[harness.Roll]:
     yield roll
     context.close()
     assert roll.errors == []
+
+
+@pytest.fixture
+def shots() -> Any:
+    """Takes pictures of the roll into build/screenshots, for people to look at."""
+    folder = Path(__file__).parents[2] / "build" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def take(page: Any, name: str) -> Path:
+        path = folder / f"{name}.png"
+        page.wait_for_timeout(150)
+        page.locator(".mgnb-root").screenshot(path=path)
+        assert path.stat().st_size > 5000
+        return path
+
+    return take

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from midigpt_nb.score.general_midi import FAMILIES, PROGRAMS
 from midigpt_nb.widgets import protocol
-from midigpt_nb.widgets.sound import BANK, WORKLET
+from midigpt_nb.widgets.sound import BANK, SIMPLE, WORKLET
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "midigpt_nb" / "widgets" / "static"
@@ -99,6 +100,19 @@ ATTRIBUTES = [
     {"name": "bar_max_polyphony", "level": "bar", "track_type": "melodic", "size": 10},
 ]
 
+SETTINGS = [
+    {"name": "temperature", "label": "temperature", "help": "how adventurous", "kind": "number",
+     "default": 1.0, "low": 0, "step": 0.05, "advanced": False},
+    {"name": "seed", "label": "seed", "help": "same number, same music", "kind": "number", "default": -1,
+     "low": 0, "step": 1, "advanced": False},
+    {"name": "top_p", "label": "top p", "help": "share of likely choices", "kind": "number", "default": 1.0,
+     "low": 0, "high": 1, "step": 0.01, "advanced": True},
+    {"name": "adherence", "label": "adherence", "help": "how hard to try", "kind": "choice",
+     "default": "off", "choices": ["off", "best", "strict"], "advanced": True},
+    {"name": "silence_check", "label": "silence check", "help": "try again", "kind": "switch",
+     "default": True, "advanced": True},
+]  # fmt: skip
+
 
 def document(
     rows: Sequence[Row],
@@ -110,6 +124,7 @@ def document(
     tracks: Sequence[dict[str, Any]] = TRACKS,
     bars: Sequence[tuple[int, int]] | None = None,
     tempo: Sequence[tuple[int, int]] = ((0, 500_000),),
+    controls: Sequence[tuple[int, int, int, int]] = (),
 ) -> bytes:
     """Document bytes of note rows. `bars`: metres, default 4/4 up to the last note."""
     last = max((row[1] for row in [*rows, *generated]), default=0)
@@ -126,6 +141,7 @@ def document(
         "tempo_map": [list(row) for row in tempo],
         "tracks": list(tracks),
         "title": "Harness",
+        "controls": [list(row) for row in controls],
         "drums": {"36": "Bass Drum 1", "38": "Acoustic Snare", "42": "Closed Hi-Hat"},
     }
     notes = np.concatenate([records(rows), records(generated, protocol.FLAG_GENERATED, len(rows))])
@@ -137,8 +153,14 @@ def state(**changes: Any) -> dict[str, Any]:
     return {
         "_rev": 1,
         "_sound": "",
-        "caps": {"model": "pocket", "attributes": ATTRIBUTES},
+        "_instruments": "|".join([*FAMILIES, *PROGRAMS]),
+        "snap": "1/16",
+        "caps": {"model": "pocket", "attributes": ATTRIBUTES, "settings": SETTINGS},
         "plan": {},
+        "takes": [],
+        "active_take": "",
+        "comp": {},
+        "n_takes": 1,
         "selection": {"cells": []},
         "attributes": {"track": {}, "bar": {}},
         "realized": {"track": {}, "bar": {}},
@@ -172,9 +194,9 @@ class Roll:
         self, doc: bytes, host: str = "light", *, sampled: bool = False, **changes: Any
     ) -> dict[str, float]:
         """Show the widget; `sampled`: with the packaged sound behind it."""
-        sound = None
+        sound = {"simple": b64(SIMPLE.read_bytes())}
         if sampled:
-            sound = {"worklet": b64(WORKLET.read_bytes()), "bank": b64(BANK.read_bytes())}
+            sound |= {"worklet": b64(WORKLET.read_bytes()), "bank": b64(BANK.read_bytes())}
             changes["_sound"] = "gm"
         self.page.goto(HARNESS.as_uri())
         self.page.evaluate("name => { document.body.dataset.host = name }", host)
@@ -215,4 +237,6 @@ class Roll:
         self.page.evaluate("([name, value]) => window.host.set(name, value)", [name, sent])
 
     def sent(self) -> list[dict[str, Any]]:
-        return self.page.evaluate("() => window.host.sent")
+        """What the page asked, but for the questions it asks by itself (what would happen, and sounds)."""
+        sent = self.page.evaluate("() => window.host.sent")
+        return [message for message in sent if message["k"] not in ("outlook", "sound")]

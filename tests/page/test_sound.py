@@ -102,3 +102,31 @@ def test_without_the_files_the_simple_sound_plays_and_says_so(roll: Roll) -> Non
     roll.page.get_by_test_id("mgnb-play").click()
     roll.page.wait_for_function("() => document.querySelector('.mgnb-root').mgnb.state().position > 100")
     assert roll.state()["sound"] == "simple"
+
+
+def test_s7_volume_pedal_and_bends_of_the_file_are_heard(roll: Roll) -> None:
+    rows = [(0, bar * BAR, 240, 60, 100) for bar in range(5)]
+    tracks = [{"name": "Strings", "program": 48, "drum": False, "family": ""}]
+    controls = [(BAR, 0, 7, 25), (2 * BAR, 0, 7, 100), (2 * BAR, 0, 64, 127), (3 * BAR - 10, 0, 64, 0)]
+    controls += [(3 * BAR, 0, -1, 16383), (4 * BAR, 0, -1, 8192)]
+    roll.mount(document(rows, tracks=tracks, n_bars=5, controls=controls), sampled=True)
+    audio = render(roll, 0, 5)
+    rate, mono = audio["rate"], audio["mono"]
+    starts = [round(onset * rate) for onset in audio["onsets"]]
+
+    def level(start: int, begin: float, end: float) -> float:
+        return float(np.sqrt((mono[start + int(begin * rate) : start + int(end * rate)] ** 2).mean()))
+
+    plain, soft, held = (level(start, 0.1, 0.25) for start in starts[:3])
+    assert soft < 0.3 * plain < held
+    assert level(starts[2], 1.2, 1.5) > 3 * level(starts[0], 1.2, 1.5)  # the pedal keeps it ringing
+
+    def pitch(start: int) -> float:
+        piece = mono[start + rate // 20 : start + rate // 4]
+        spectrum = np.abs(np.fft.rfft(piece * np.hanning(len(piece)), 1 << 18))
+        bins = np.fft.rfftfreq(1 << 18, 1 / rate)
+        low = (bins > 220) & (bins < 330)
+        return float(12 * np.log2(bins[low][spectrum[low].argmax()] / 440) + 69)
+
+    # two semitones up, as the usual bend range has it (the section plays with vibrato)
+    assert pitch(starts[3]) - pitch(starts[4]) == pytest.approx(2, abs=0.7)

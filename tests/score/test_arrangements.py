@@ -60,6 +60,18 @@ def test_bars_and_tracks_read_back_as_they_were_arranged(seed: int) -> None:
         assert [c for c in parts(again) if c] == [c for c in parts(arranged) if c]
 
 
+@pytest.mark.parametrize("seed", [13, 25, 34, *range(8)])
+def test_a_score_behind_itself_is_read_as_it_is(seed: int) -> None:
+    """Also where the first one sets programs after its last bar."""
+    score = Score.from_bytes(rare_file(seed, "none", well_known=seed % 3 == 0))
+    if score.n_tracks == 0:
+        pytest.skip("this file has no tracks")
+    twice = score + score
+    data = twice.to_midi()
+    assert data is not None
+    assert content(Score.from_bytes(data).table.resampled(twice.resolution)) == content(twice.table)
+
+
 def parts(score: Score) -> list[list[tuple[object, ...]]]:
     """Bars of each track, from its first one with notes to its last."""
     bars = [[bar[1:] for bar in content(score.table) if bar[0] == track] for track in range(score.n_tracks)]

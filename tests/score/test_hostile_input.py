@@ -103,3 +103,21 @@ def test_many_equal_notes_are_matched_quickly() -> None:
     edited = table.replaced([(0, 0)], [notes])
     written = _core.rewrite_midi(file, table, edited)
     assert _core.read_midi(written)[1].same_as(edited)
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(name for name, value in vars(_core).items() if isinstance(value, type) and name != "TokenType"),
+)
+def test_an_object_without_a_value_is_refused_where_it_is_used(name: str) -> None:
+    kind = getattr(_core, name)
+    empty = kind.__new__(kind)
+    uses = [
+        getattr(kind, attribute) for attribute in dir(kind) if isinstance(vars(kind).get(attribute), property)
+    ]
+    for use in uses:
+        with pytest.raises(TypeError, match="made by __new__"):
+            use.fget(empty)
+    with pytest.raises(TypeError):
+        _core.write_midi(empty)
+    del empty

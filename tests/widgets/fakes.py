@@ -12,6 +12,8 @@ from comm.base_comm import BaseComm
 
 from midigpt_nb.attributes import AttributeAnalyzer
 from midigpt_nb.inference import events as ev
+from midigpt_nb.inference.report import Report
+from midigpt_nb.tokenizer import EncoderConfig
 
 
 class RecordingComm(BaseComm):
@@ -74,6 +76,15 @@ def install_comm(monkeypatch):
     monkeypatch.setattr(comm, "create_comm", RecordingComm)
 
 
+def _config():
+    config = EncoderConfig()
+    config.num_bars_map = [4, 8]
+    config.resolution = 12
+    config.time_signatures = [(4, 4)]
+    config.supports_infill = config.supports_mask_bar_token = True
+    return config
+
+
 class FakeEngine:
     """Writes one whole-bar note per cell, `pause` seconds apart. `script` replaces the list of events.
 
@@ -91,15 +102,7 @@ class FakeEngine:
             ],
         }
     )
-    tokenizer = SimpleNamespace(
-        config=SimpleNamespace(
-            num_bars_map=[4, 8],
-            resolution=12,
-            time_signatures=["4/4"],
-            supports_infill=True,
-            supports_mask_bar_token=True,
-        )
-    )
+    tokenizer = SimpleNamespace(config=_config())
 
     def __init__(self, pause=0.0, script=None, fail_session=None):
         self.pause, self.script, self.fail_session = pause, script, fail_session
@@ -114,6 +117,8 @@ class FakeEngine:
 
 
 class FakeSession:
+    resolved_seed = 7
+
     def __init__(self, engine, score, request):
         self.engine, self.score, self.request = engine, score, request
         self.cancel_event = threading.Event()
@@ -122,6 +127,9 @@ class FakeSession:
     @property
     def cells(self):
         return [(track.id, bar) for track in self.request.tracks for bar in track.bars]
+
+    def report(self):
+        return Report()
 
     def written(self, cells):
         rows = [np.array([[0, 480, 60 + bar % 12, 90, 0]]) for _, bar in cells]

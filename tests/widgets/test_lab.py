@@ -301,6 +301,35 @@ def test_play_moves_the_playhead_and_stops(studio):
     eventually(lambda: bool(studio.state()["loop"]))
 
 
+def test_takes_are_compared_mixed_and_kept(studio):
+    page, cells = studio.page, [[1, 4], [1, 5]]
+    studio.reset()
+    studio.select_in_page(cells)
+    before = studio.eval("sha(editor.score)")
+    studio.button("takes-count").select_option("3")
+    studio.button("generate").click()
+    eventually(lambda: studio.eval("len(editor.takes)"), 3, 60)
+    eventually(lambda: page.locator(".mgnb-take").count(), 4)
+    assert studio.eval("sha(editor.score)") == before
+    page.locator(".mgnb-surface").focus()
+    page.keyboard.press("1")
+    eventually(lambda: studio.eval("editor.active_take"), studio.eval("editor._take_of(0).id"))
+    page.keyboard.press("3")
+    page.keyboard.down("Alt")
+    page.mouse.click(*studio.bar(1, 5))
+    page.keyboard.up("Alt")
+    page.keyboard.press("2")
+    eventually(lambda: studio.eval("list(editor.comp)"), ["1,5"])
+    studio.shot("lab-takes")
+    studio.run("chosen = [editor._take_of(i).score for i in range(3)]")
+    page.locator(".mgnb-surface").focus()
+    page.keyboard.press("Enter")
+    eventually(lambda: studio.eval("len(editor.takes)"), 0)
+    assert studio.eval("bars_changed(chosen[1], editor.score)") in ([[1, 5]], [])
+    assert studio.eval("bars_changed(chosen[2], editor.score)") in ([[1, 4]], [])
+    assert studio.run("editor.undo()\neditor.n_takes = 1", "sha(editor.score)") == before
+
+
 def test_dark_theme_before_during_after(studio):
     studio.reset()
     set_theme(studio.page, "JupyterLab Dark")

@@ -1,6 +1,7 @@
 /** Selected cells, and cells being written: told apart by outline and hatch, not by colour alone. */
+
+import { CELL_FINISHED, CELL_SELECTED, CELL_TARGET } from "../cell_states.ts";
 import { cellRect } from "../coords.ts";
-import { CELL_FINISHED, CELL_SELECTED, CELL_TARGET } from "../store.ts";
 import { type Layer, type Scene, snap, visibleBars, visibleLanes } from "./scene.ts";
 
 const HATCH_STEP = 8;

@@ -1,8 +1,9 @@
 /** The notes of the document. Two levels of detail: rounded and outlined when few, plain runs when many. */
+
+import { CELL_TARGET } from "../cell_states.ts";
 import { type Lane, rowTop, tickToX } from "../coords.ts";
 import type { NoteTable } from "../note_table.ts";
 import { FLAG_GENERATED } from "../protocol.gen.ts";
-import { CELL_TARGET } from "../store.ts";
 import { colourOf, type Layer, type Scene, snap, visibleLanes } from "./scene.ts";
 
 /** Up to this many visible notes get rounded corners and outlines. */
@@ -51,6 +52,9 @@ export const noteWidth = (lane: Lane, widthPx: number, height: number): number =
 type Style = "hidden" | "normal" | "dim" | "fresh";
 
 function styleOf(scene: Scene, table: NoteTable, i: number, track: number, audible: boolean): Style {
+  if (scene.preview?.hide.has(table.ids[i] as number)) {
+    return "dim";
+  }
   const fresh = ((table.flags[i] as number) & FLAG_GENERATED) !== 0;
   if (fresh && scene.compare === "before") {
     return "hidden";

@@ -1,7 +1,8 @@
 /** Bar numbers, metre changes, beat ticks, loop brace. Drawn in canvas coordinates, above the lanes. */
+
+import { CELL_SELECTED } from "../cell_states.ts";
 import { tickToX } from "../coords.ts";
 import { RULER, RULER_BARS } from "../hit_test.ts";
-import { CELL_SELECTED } from "../store.ts";
 import { barStride } from "./grid.ts";
 import { FONT, hairline, type Layer, type Scene, snap, visibleBars } from "./scene.ts";
 

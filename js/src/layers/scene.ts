@@ -1,10 +1,13 @@
 /** What the layers draw: plain data, gathered once per frame. */
+
+import { CELL_SELECTED } from "../cell_states.ts";
 import type { BarMap, Lane, Viewport } from "../coords.ts";
 import type { Batch } from "../job.ts";
 import type { NoteTable } from "../note_table.ts";
-import type { Cell } from "../protocol.gen.ts";
-import type { Compare } from "../store.ts";
+import type { Cell, SeenStep } from "../protocol.gen.ts";
+import type { Compare, Store } from "../store.ts";
 import type { Palette, TrackColours } from "../theme.ts";
+import type { Marquee, NotePreview, UiState } from "../ui_state.ts";
 
 export interface Scene {
   view: Viewport;
@@ -27,9 +30,54 @@ export interface Scene {
   playing: boolean;
   hover: Cell | null;
   cursor: Cell | null;
+  selectedNotes: ReadonlySet<number>;
+  preview: NotePreview | null;
+  marquee: Marquee | null;
+  /** Loudness is shown as stems. */
+  stems: boolean;
+  /** Bars held to a take: its number, from 1. */
+  held: readonly [track: number, bar: number, take: number][];
+  /** Step of the plan whose view is shown. */
+  seen: SeenStep | null;
   /** Page time, ms. */
   now: number;
   calm: boolean;
+}
+
+/** The scene of one view. */
+export function gatherScene(
+  store: Store,
+  ui: UiState,
+  look: { palette: Palette; dpr: number; calm: boolean; now: number },
+): Scene {
+  const { preview } = ui;
+  return {
+    ...look,
+    view: ui.viewport,
+    bars: store.bars,
+    lanes: ui.lanes,
+    notes: store.notes,
+    removed: store.removed,
+    compare: store.compare,
+    cellState: preview
+      ? (track, bar) =>
+          (store.cellState(track, bar) & ~CELL_SELECTED) | (preview.has(track, bar) ? CELL_SELECTED : 0)
+      : (track, bar) => store.cellState(track, bar),
+    audible: (track) => store.audible(track),
+    running: store.running && !store.job?.quiet,
+    batches: store.job?.batches ?? [],
+    loop: store.player.loop,
+    playhead: store.player.position,
+    playing: store.player.playing,
+    hover: ui.hover,
+    cursor: ui.focused && ui.keyboard ? ui.cursor : null,
+    selectedNotes: store.editor.selected,
+    preview: ui.notePreview,
+    marquee: ui.marquee,
+    stems: ui.tool === "velocity",
+    held: store.takes.held,
+    seen: store.outlook.step,
+  };
 }
 
 export type Layer = (ctx: CanvasRenderingContext2D, scene: Scene) => void;

@@ -2,9 +2,10 @@
 
 import type { Lane } from "../coords.ts";
 import { h, icon, setAttr, setText } from "../dom.ts";
-import type { TrackInfo } from "../protocol.gen.ts";
+import type { Plan, TrackInfo } from "../protocol.gen.ts";
 import { rovingFocus, settleTabStop } from "../roving_focus.ts";
 import { strings } from "../strings.ts";
+import { trackRole } from "../takes/roles.ts";
 import type { Palette } from "../theme.ts";
 
 /** Lanes lower than this have no room for the instrument's name. */
@@ -15,6 +16,7 @@ export interface HeaderActions {
   expand(track: number): void;
   mute(track: number): void;
   solo(track: number): void;
+  menu(track: number, opener: HTMLElement): void;
 }
 
 export interface HeaderState {
@@ -26,6 +28,7 @@ export interface HeaderState {
   soloed: ReadonlySet<number>;
   selectedTracks: ReadonlySet<number>;
   palette: Palette;
+  plan: Plan;
 }
 
 interface Header {
@@ -36,6 +39,7 @@ interface Header {
   mute: HTMLButtonElement;
   solo: HTMLButtonElement;
   expand: HTMLButtonElement;
+  menu: HTMLButtonElement;
 }
 
 export interface Headers {
@@ -48,7 +52,7 @@ export function makeHeaders(actions: HeaderActions): Headers {
     class: "mgnb-headers",
     attrs: { role: "group", "aria-label": strings.headersLabel },
   });
-  rovingFocus(element, 4);
+  rovingFocus(element, 5);
   let rows: Header[] = [];
   return {
     element,
@@ -101,13 +105,32 @@ function makeHeader(track: number, actions: HeaderActions): Header {
     },
     icon("chevron"),
   );
+  const menu: HTMLButtonElement = h(
+    "button",
+    {
+      class: "mgnb-button mgnb-letter mgnb-track-menu",
+      testid: `mgnb-track-menu-${track}`,
+      attrs: { type: "button", "aria-haspopup": "menu", "aria-expanded": "false" },
+      on: { click: () => actions.menu(track, menu) },
+    },
+    icon("more"),
+  );
   const element = h(
     "div",
-    { class: "mgnb-track", testid: `mgnb-track-${track}` },
+    {
+      class: "mgnb-track",
+      testid: `mgnb-track-${track}`,
+      on: {
+        contextmenu: (event) => {
+          event.preventDefault();
+          actions.menu(track, menu);
+        },
+      },
+    },
     select,
-    h("div", { class: "mgnb-track-buttons" }, mute, solo, expand),
+    h("div", { class: "mgnb-track-buttons" }, mute, solo, menu, expand),
   );
-  return { element, name, instrument, select, mute, solo, expand };
+  return { element, name, instrument, select, mute, solo, expand, menu };
 }
 
 function updateHeader(row: Header, track: number, state: HeaderState): void {
@@ -129,13 +152,16 @@ function updateHeader(row: Header, track: number, state: HeaderState): void {
     state.soloed.size > 0 ? !state.soloed.has(track) : state.muted.has(track),
   );
   setText(row.name, label);
-  setText(row.instrument, instrumentText(info, label));
+  const role = trackRole(state.plan, track);
+  setText(row.instrument, role === "context" ? instrumentText(info, label) : strings.trackIs[role]);
   row.select.title = strings.selectTrack(label);
   setAttr(row.mute, "aria-label", strings.mute(label));
   setAttr(row.solo, "aria-label", strings.solo(label));
   setAttr(row.mute, "aria-pressed", String(state.muted.has(track)));
   setAttr(row.solo, "aria-pressed", String(state.soloed.has(track)));
   row.mute.title = strings.mute(label);
+  setAttr(row.menu, "aria-label", strings.trackMenu(label));
+  row.menu.title = strings.trackMenu(label);
   row.solo.title = strings.solo(label);
   setAttr(row.expand, "aria-expanded", String(lane.expanded));
   setAttr(row.expand, "aria-label", lane.expanded ? strings.collapse(label) : strings.expand(label));

@@ -1,9 +1,12 @@
 /** What can be asked of the model for the selected bars. Rows come from `caps`; nothing is named here. */
 import { h, icon, setAttr, setText } from "../dom.ts";
+import { applies, attributeLabel, levelText } from "../lanes/choice.ts";
+import { mean } from "../lanes/curve.ts";
 import type { AttributeInfo, Cell } from "../protocol.gen.ts";
 import { describe } from "../selection.ts";
 import type { Store } from "../store.ts";
 import { strings } from "../strings.ts";
+import { makeSettings } from "./settings.ts";
 
 export interface SteerPanel {
   element: HTMLElement;
@@ -16,18 +19,6 @@ interface Row {
   info: AttributeInfo;
   update(cells: readonly Cell[]): void;
 }
-
-export const attributeLabel = (info: AttributeInfo): string => {
-  const plain = info.label ?? info.name.replace(/^bar_/, "").replaceAll("_", " ");
-  return plain.charAt(0).toUpperCase() + plain.slice(1);
-};
-
-const valueText = (info: AttributeInfo, value: number): string =>
-  info.value_labels?.[value] ?? strings.levelOf(value, info.size);
-
-/** Does the attribute exist for this track? */
-export const applies = (info: AttributeInfo, drum: boolean): boolean =>
-  info.track_type === "both" || (info.track_type === "drum") === drum;
 
 export function makeSteer(store: Store): SteerPanel {
   const title = h("div", { class: "mgnb-steer-title" });
@@ -51,7 +42,15 @@ export function makeSteer(store: Store): SteerPanel {
     h("h4", { class: "mgnb-steer-head", text: strings.selectedBars }),
     barRows,
   );
-  const advanced = makeAdvanced(store);
+  const settings = makeSettings(store);
+  const moreRows = h("div", { class: "mgnb-steer-rows" });
+  const advanced = h(
+    "details",
+    { class: "mgnb-advanced", testid: "mgnb-advanced" },
+    h("summary", { text: strings.advanced }),
+    moreRows,
+    settings.more,
+  );
   const element = h(
     "div",
     { class: "mgnb-steer", testid: "mgnb-steer-panel" },
@@ -59,7 +58,8 @@ export function makeSteer(store: Store): SteerPanel {
     empty,
     barGroup,
     trackGroup,
-    advanced.element,
+    settings.first,
+    advanced,
   );
   let rows: Row[] = [];
   let shown = "";
@@ -80,9 +80,10 @@ export function makeSteer(store: Store): SteerPanel {
         shown = key;
         rows = wanted.map((info) => makeRow(store, info));
         const of = (level: string): HTMLElement[] =>
-          rows.filter((row) => row.info.level === level).map((row) => row.element);
+          rows.filter(({ info }) => info.level === level && !info.advanced).map((row) => row.element);
         trackRows.replaceChildren(...of("track"));
         barRows.replaceChildren(...of("bar"));
+        moreRows.replaceChildren(...rows.filter(({ info }) => info.advanced).map((row) => row.element));
       }
       trackGroup.hidden = trackRows.childElementCount === 0;
       barGroup.hidden = barRows.childElementCount === 0;
@@ -93,7 +94,7 @@ export function makeSteer(store: Store): SteerPanel {
       for (const row of rows) {
         row.update(targets(store, row.info));
       }
-      advanced.update();
+      settings.update();
     },
   };
 }
@@ -150,9 +151,9 @@ function makeRow(store: Store, info: AttributeInfo): Row {
       const mixed = wishes.size > 1;
       const unset = !mixed && first === undefined;
       const values = cells.map(([track, bar]) => store.measured(info.name, track, bar));
-      // named values (keys, say) have no average
-      const measured = info.value_labels && new Set(values).size > 1 ? null : average(values);
-      const words = mixed ? strings.mixed : unset ? strings.noPreference : valueText(info, first as number);
+      // names (keys, say) have no average
+      const measured = info.nominal && new Set(values).size > 1 ? null : mean(values);
+      const words = mixed ? strings.mixed : unset ? strings.noPreference : levelText(info, first as number);
       slider.value = String(first ?? Math.round(measured ?? (info.size - 1) / 2));
       element.classList.toggle("mgnb-unset", unset || mixed);
       const fill = unset || mixed || info.size < 2 ? 0 : (100 * (first as number)) / (info.size - 1);
@@ -164,60 +165,8 @@ function makeRow(store: Store, info: AttributeInfo): Row {
       if (measured !== null) {
         const share = info.size > 1 ? measured / (info.size - 1) : 0;
         mark.style.left = `calc(7px + ${share.toFixed(4)} * (100% - 14px))`;
-        mark.title = strings.measured(valueText(info, Math.round(measured)));
+        mark.title = strings.measured(levelText(info, Math.round(measured)));
       }
     },
   };
-}
-
-function average(values: readonly (number | undefined)[]): number | null {
-  const known = values.filter((value): value is number => value !== undefined);
-  return known.length > 0 ? known.reduce((a, b) => a + b, 0) / known.length : null;
-}
-
-/** Temperature, top-p, seed. */
-function makeAdvanced(store: Store): { element: HTMLElement; update(): void } {
-  const number = (
-    key: string,
-    label: string,
-    hint: string,
-    attrs: Record<string, string | number>,
-  ): { element: HTMLElement; update(): void } => {
-    const input = h("input", {
-      class: "mgnb-number",
-      testid: `mgnb-sampling-${key}`,
-      attrs: { type: "number", "aria-label": label, ...attrs },
-    });
-    input.addEventListener("change", () => {
-      const value = Number.parseFloat(input.value);
-      store.setSampling(key, Number.isFinite(value) ? value : key === "seed" ? -1 : null);
-    });
-    return {
-      element: h("label", { class: "mgnb-field", title: hint }, h("span", { text: label }), input),
-      update: () => {
-        const value = (store.get("sampling") ?? {})[key];
-        const text = value === undefined || (key === "seed" && value < 0) ? "" : String(value);
-        if (input.ownerDocument.activeElement !== input && input.value !== text) {
-          input.value = text;
-        }
-      },
-    };
-  };
-  const fields = [
-    number("temperature", strings.temperature, strings.temperatureHint, { min: 0.1, max: 2, step: 0.05 }),
-    number("top_p", strings.topP, strings.topPHint, { min: 0.05, max: 1, step: 0.01 }),
-    number("seed", strings.seed, strings.seedHint, { min: 0, step: 1, placeholder: strings.seedRandom }),
-  ];
-  const element = h(
-    "details",
-    { class: "mgnb-advanced", testid: "mgnb-advanced" },
-    h("summary", { text: strings.advanced }),
-    h("div", { class: "mgnb-fields" }, ...fields.map((field) => field.element)),
-  );
-  const update = (): void => {
-    for (const field of fields) {
-      field.update();
-    }
-  };
-  return { element, update };
 }

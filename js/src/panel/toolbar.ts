@@ -1,5 +1,7 @@
 /** Transport, zoom, undo, and the button that names what it will do. */
 import { h, type IconName, icon, setAttr, setText } from "../dom.ts";
+import { SNAPS } from "../edit/snap.ts";
+import { TOOLS, type Tool } from "../edit/tools.ts";
 import { rovingFocus, settleTabStop } from "../roving_focus.ts";
 import type { Compare } from "../store.ts";
 import { strings } from "../strings.ts";
@@ -18,6 +20,12 @@ export interface ToolbarActions {
   compare(to: Compare): void;
   steer(): void;
   help(): void;
+  tool(tool: Tool): void;
+  snap(name: string): void;
+  takes(n: number): void;
+  targets(opener: HTMLElement): void;
+  tempo(opener: HTMLElement): void;
+  files(opener: HTMLElement): void;
 }
 
 export interface ToolbarState {
@@ -27,12 +35,19 @@ export interface ToolbarState {
   canUndo: boolean;
   canRedo: boolean;
   canGenerate: boolean;
+  /** Takes to write; 0: keep going. */
+  takes: number;
+  /** What may be wrong with the request. */
+  warning: string;
   running: boolean;
   blocked: string;
   action: string;
   compare: Compare;
   comparable: boolean;
   steerOpen: boolean;
+  editable: boolean;
+  tool: Tool;
+  snap: string;
   position: string;
   tempo: string;
 }
@@ -70,7 +85,25 @@ export function makeToolbar(actions: ToolbarActions): Toolbar {
   const play = button("play", strings.play, strings.playHint, "mgnb-play", actions.play, "mgnb-play");
   const loop = button("loop", strings.loop, strings.loopHint, "mgnb-loop", actions.loop);
   const position = h("span", { class: "mgnb-position", testid: "mgnb-position" });
-  const tempo = h("span", { class: "mgnb-tempo" });
+  const menuAttrs = { type: "button", "aria-haspopup": "dialog", "aria-expanded": "false" };
+  const tempo: HTMLButtonElement = h("button", {
+    class: "mgnb-button mgnb-tempo",
+    title: strings.tempoHint,
+    testid: "mgnb-tempo",
+    attrs: menuAttrs,
+    on: { click: () => actions.tempo(tempo) },
+  });
+  const files: HTMLButtonElement = h(
+    "button",
+    {
+      class: "mgnb-button mgnb-tool",
+      title: strings.filesHint,
+      testid: "mgnb-files",
+      attrs: { ...menuAttrs, "aria-haspopup": "menu", "aria-label": strings.files },
+      on: { click: () => actions.files(files) },
+    },
+    icon("file"),
+  );
   const undo = button("undo", strings.undo, strings.undoHint, "mgnb-undo", actions.undo);
   const redo = button("redo", strings.redo, strings.redoHint, "mgnb-redo", actions.redo);
   const zoom = h(
@@ -82,6 +115,7 @@ export function makeToolbar(actions: ToolbarActions): Toolbar {
   );
   const history = h("div", { class: "mgnb-group" }, undo, redo);
   const compare = makeCompare(actions);
+  const tools = makeTools(actions);
   const steer = h(
     "button",
     {
@@ -109,6 +143,31 @@ export function makeToolbar(actions: ToolbarActions): Toolbar {
     icon("spark"),
     generateLabel,
   );
+  const takes = h(
+    "select",
+    {
+      class: "mgnb-snap mgnb-takes-count",
+      title: strings.takesHint,
+      testid: "mgnb-takes-count",
+      attrs: { "aria-label": strings.takesHint },
+      on: { change: () => actions.takes(Number(takes.value)) },
+    },
+    ...Array.from({ length: 9 }, (_, i) =>
+      h("option", { text: strings.nTakes(i + 1), attrs: { value: String(i + 1) } }),
+    ),
+    h("option", { text: strings.keepGoing, attrs: { value: "0" } }),
+  );
+  const targets = h(
+    "button",
+    {
+      class: "mgnb-button mgnb-tool",
+      title: strings.targetsHint,
+      testid: "mgnb-targets",
+      attrs: { type: "button", "aria-label": strings.targetsHint, "aria-haspopup": "menu" },
+      on: { click: () => actions.targets(targets) },
+    },
+    icon("target"),
+  );
   const stop = h(
     "button",
     {
@@ -134,12 +193,16 @@ export function makeToolbar(actions: ToolbarActions): Toolbar {
     { class: "mgnb-toolbar", attrs: { role: "toolbar", "aria-label": strings.toolbarLabel } },
     h("div", { class: "mgnb-group" }, toStart, play, loop),
     h("div", { class: "mgnb-readout" }, position, tempo),
+    tools.element,
     zoom,
     h("span", { class: "mgnb-spacer" }),
     history,
     steer,
+    targets,
+    takes,
     generate,
     stop,
+    files,
     help,
   );
   rovingFocus(element, 0);
@@ -166,11 +229,66 @@ export function makeToolbar(actions: ToolbarActions): Toolbar {
       stop.hidden = !state.running;
       setText(generateLabel, state.action);
       setAttr(generate, "aria-disabled", state.blocked ? "true" : null);
-      generate.title = state.blocked || strings.generateHint;
+      generate.title = state.blocked || state.warning || strings.generateHint;
+      takes.hidden = targets.hidden = !state.canGenerate;
+      takes.value = String(state.takes);
       compare.update(state);
+      tools.update(state);
       settleTabStop(element);
       setText(position, state.position);
       setText(tempo, state.tempo);
+      tempo.disabled = !state.editable;
+    },
+  };
+}
+
+/** The tools and the grid; not there when the roll is read-only. */
+function makeTools(actions: ToolbarActions): { element: HTMLElement; update(state: ToolbarState): void } {
+  const buttons = TOOLS.map(({ tool, icon: name, label, hint }) =>
+    h(
+      "button",
+      {
+        class: "mgnb-button mgnb-tool",
+        title: hint,
+        testid: `mgnb-tool-${tool}`,
+        attrs: { type: "button", "aria-label": label },
+        on: { click: () => actions.tool(tool) },
+      },
+      icon(name),
+    ),
+  );
+  const snap = h(
+    "select",
+    {
+      class: "mgnb-snap",
+      title: strings.snapHint,
+      testid: "mgnb-snap",
+      attrs: { "aria-label": strings.snapLabel },
+      on: { change: () => actions.snap(snap.value) },
+    },
+    ...Object.keys(SNAPS).map((name) =>
+      h("option", { text: name === "off" ? strings.snapOff : name, attrs: { value: name } }),
+    ),
+  );
+  const element = h(
+    "div",
+    { class: "mgnb-group mgnb-tools", attrs: { role: "group", "aria-label": strings.toolsLabel } },
+    ...buttons,
+    snap,
+  );
+  return {
+    element,
+    update: (state) => {
+      element.hidden = !state.editable;
+      TOOLS.forEach(({ tool }, i) => {
+        const button = buttons[i] as HTMLButtonElement;
+        setAttr(button, "aria-pressed", String(state.tool === tool));
+        button.classList.toggle("mgnb-on", state.tool === tool);
+      });
+      snap.hidden = state.tool === "bars" || state.tool === "erase" || state.tool === "velocity";
+      if (snap.value !== state.snap) {
+        snap.value = state.snap;
+      }
     },
   };
 }

@@ -13,6 +13,7 @@ export interface Voiced extends Part {
 }
 
 export interface Instrument {
+  readonly kind: "sampled" | "simple";
   readonly context: BaseAudioContext;
   /** Starts one note at `start` and lets it go at `stop` (seconds of the context). */
   play(note: Voiced, start: number, stop: number): void;
@@ -21,6 +22,11 @@ export interface Instrument {
   /** Fades out what sounds or is scheduled; notes played from now on are not touched. */
   silence(): void;
   dispose(): void;
+}
+
+/** Makes the sound of oscillators: what the module of synth.ts exports. */
+export interface SimpleSound {
+  Synth: new (context: BaseAudioContext, destination: AudioNode) => Instrument;
 }
 
 /** Controller number that stands for pitch bend. */

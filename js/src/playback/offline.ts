@@ -1,8 +1,7 @@
 /** Renders a stretch of the piece with the same sounds, without a sound device: for tests and for export. */
 import type { TrackSound } from "./player.ts";
-import { SampledSound } from "./sampled.ts";
+import type { SampledSound } from "./sampled.ts";
 import type { NoteSource } from "./scheduler.ts";
-import type { SoundFiles } from "./sound_files.ts";
 import { Synth } from "./synth.ts";
 
 export interface Rendering {
@@ -24,14 +23,14 @@ export async function renderOffline(
   fromTick: number,
   toTick: number,
   sampleRate = 44_100,
-  files: SoundFiles | null = null,
+  openSampled: ((context: BaseAudioContext) => Promise<SampledSound>) | null = null,
   tail = 1,
 ): Promise<Rendering> {
   const { tempo } = source;
   const base = tempo.seconds(fromTick);
   const seconds = tempo.seconds(toTick) - base + LEAD_IN_S + tail;
   const context = new OfflineAudioContext(2, Math.ceil(seconds * sampleRate), sampleRate);
-  const sampled = files && (await SampledSound.open(context, context.destination, files.worklet, files.bank));
+  const sampled = openSampled && (await openSampled(context));
   const synth = sampled ?? new Synth(context, context.destination);
   const onsets: number[] = [];
   for (const { tick, track, controller, value } of source.controls ?? []) {

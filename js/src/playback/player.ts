@@ -1,7 +1,7 @@
 /** Transport of one score: play, stop, seek, loop. One audio context for the page; one player sounds at a time. */
-import type { Instrument } from "./instrument.ts";
+import type { Instrument, SimpleSound } from "./instrument.ts";
+import type { SampledSound } from "./sampled.ts";
 import { type Control, type LoopRange, type NoteSource, Scheduler, TIMER_MS } from "./scheduler.ts";
-import { Synth } from "./synth.ts";
 
 /** Shared by all widgets of the page, whatever copy of this module they run. */
 interface PageAudio {
@@ -29,7 +29,7 @@ export interface TrackSound {
 /** A sampled sound: the name of its bank, and how to open it on a context. */
 export interface SampledChoice {
   name: string;
-  open(context: AudioContext): Promise<Instrument>;
+  open(context: BaseAudioContext): Promise<SampledSound>;
 }
 
 /** Time between the click and the first sound: enough for the first notes to be scheduled in time. */
@@ -50,7 +50,7 @@ export class Player {
 
   private scheduler: Scheduler | null = null;
   private instrument: Instrument | null = null;
-  private simple: Synth | null = null;
+  private simple: Instrument | null = null;
   /** Counts starts, so that a sound that comes too late for one does not begin another. */
   private starts = 0;
   private waiting = false;
@@ -62,6 +62,7 @@ export class Player {
   constructor(
     private readonly source: () => NoteSource | null,
     private readonly soundOf: (track: number) => TrackSound,
+    private readonly simpleCode: () => Promise<SimpleSound>,
     private readonly sampled: () => SampledChoice | null = () => null,
   ) {}
 
@@ -71,7 +72,7 @@ export class Player {
 
   /** "sampled", "simple", or "" before anything has sounded. */
   get sound(): string {
-    return this.instrument === null ? "" : this.instrument instanceof Synth ? "simple" : "sampled";
+    return this.instrument?.kind ?? "";
   }
 
   get loop(): LoopRange | null {
@@ -127,10 +128,24 @@ export class Player {
   /** One note now, to hear what is drawn or pointed at. */
   audition(track: number, pitch: number, velocity = 96, seconds = 0.35): void {
     const context = openContext();
-    if (context) {
-      const instrument = this.instrument ?? this.simpleSound(context);
-      const now = context.currentTime + 0.01;
-      instrument.play({ ...this.soundOf(track), track, pitch, velocity }, now, now + seconds);
+    if (!context) {
+      return;
+    }
+    if (!this.instrument) {
+      // The first one of a page is silent where the sound takes a while to come.
+      void this.ready(context).catch((error) => this.tellOnce(String(error)));
+      return;
+    }
+    const now = context.currentTime + 0.01;
+    this.instrument.play({ ...this.soundOf(track), track, pitch, velocity }, now, now + seconds);
+  }
+
+  /** A track's volume was set: notes that sound hear it now. */
+  volumeChanged(track: number): void {
+    const context = pageAudio().context;
+    const sound = this.soundOf(track);
+    if (context && this.scheduler && sound.volume !== undefined) {
+      this.instrument?.control({ track, ...sound }, VOLUME, sound.volume, context.currentTime);
     }
   }
 
@@ -169,36 +184,41 @@ export class Player {
   private async start(context: AudioContext): Promise<void> {
     const start = ++this.starts;
     const began = performance.now();
-    const opening = this.openSampled(context);
-    if (opening) {
-      this.waiting = true;
-      const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), PATIENCE_MS));
-      try {
-        this.instrument = (await Promise.race([opening, late])) ?? this.simpleSound(context);
-        void opening.then(
-          (instrument) => this.adopt(instrument, start),
-          () => {},
-        );
-      } catch (error) {
-        this.instrument = this.simpleSound(context);
-        this.tellOnce(String(error));
-      }
-      if (start !== this.starts) {
-        return;
-      }
-      this.waiting = false;
-      this.soundMs = performance.now() - began;
-    } else {
-      this.instrument = this.simpleSound(context);
+    this.waiting = true;
+    try {
+      await this.ready(context);
+    } catch (error) {
+      this.tellOnce(String(error)); // not even the simple sound came: the playhead moves all the same
     }
+    if (start !== this.starts) {
+      return;
+    }
+    this.waiting = false;
+    this.soundMs = performance.now() - began;
     this.begin(context, this.restTick);
     this.onChange();
   }
 
-  /** The sampled sound came after the simple one had begun: later notes are played on it. */
-  private adopt(instrument: Instrument, start: number): void {
-    if (start === this.starts) {
-      this.instrument = instrument;
+  /** Settles on an instrument: the sampled one, or after a second, or when it cannot be had, the simple one. */
+  private async ready(context: AudioContext): Promise<void> {
+    const opening = this.openSampled(context);
+    if (!opening) {
+      this.instrument = await this.simpleSound(context);
+      return;
+    }
+    const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), PATIENCE_MS));
+    try {
+      const sampled = await Promise.race([opening, late]);
+      this.instrument = sampled ?? (await this.simpleSound(context));
+      void opening.then(
+        (instrument) => {
+          this.instrument = instrument; // it came late: later notes are played on it
+        },
+        () => {},
+      );
+    } catch (error) {
+      this.tellOnce(String(error));
+      this.instrument = await this.simpleSound(context);
     }
   }
 
@@ -217,9 +237,10 @@ export class Player {
     return opening;
   }
 
-  private simpleSound(context: AudioContext): Synth {
+  private async simpleSound(context: AudioContext): Promise<Instrument> {
     if (this.simple?.context !== context) {
       this.simple?.dispose();
+      const { Synth } = await this.simpleCode();
       this.simple = new Synth(context, context.destination);
     }
     return this.simple;

@@ -1,5 +1,7 @@
 /** The sampled General MIDI sound: notes as timed MIDI messages to a synthesiser on the audio thread. */
+
 import { BEND, type Instrument, type Part, type Voiced } from "./instrument.ts";
+import { addressOf } from "./module.ts";
 import {
   DRUM_CHANNEL,
   type FromWorklet,
@@ -49,6 +51,7 @@ export class Channels {
 }
 
 export class SampledSound implements Instrument {
+  readonly kind = "sampled";
   private readonly channels = new Channels();
   private readonly programs = new Map<number, number>();
   private batch: TimedMessage[] = [];
@@ -155,31 +158,9 @@ const modules = /* @__PURE__ */ new WeakMap<BaseAudioContext, Promise<void>>();
 function addModule(context: BaseAudioContext, code: Uint8Array): Promise<void> {
   let added = modules.get(context);
   if (!added) {
-    added = load(context, code);
+    added = addressOf(code, (url) => context.audioWorklet.addModule(url));
     modules.set(context, added);
     added.catch(() => modules.delete(context));
   }
   return added;
-}
-
-/** From a Blob address; pages opened from disk may only use a data address. */
-async function load(context: BaseAudioContext, code: Uint8Array): Promise<void> {
-  const blob = new Blob([code as Uint8Array<ArrayBuffer>], { type: "text/javascript" });
-  const url = URL.createObjectURL(blob);
-  try {
-    await context.audioWorklet.addModule(url);
-  } catch {
-    await context.audioWorklet.addModule(await dataUrl(blob));
-  } finally {
-    URL.revokeObjectURL(url);
-  }
-}
-
-function dataUrl(blob: Blob): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(String(reader.result));
-    reader.onerror = () => reject(reader.error);
-    reader.readAsDataURL(blob);
-  });
 }

@@ -1,23 +1,23 @@
 /**
- * The files of the sampled sound, fetched from the kernel in parts, once a page whatever the number of widgets.
- * `identity` names the bank (the packaged one or a SoundFont of the user's), so that another bank is fetched anew.
+ * What sounds are made of, fetched from the kernel in parts when a page is about to play, once a page whatever the
+ * number of widgets. It stays out of the bundle, which every widget of a notebook carries.
  */
+import { addressOf } from "./module.ts";
+
+/** "worklet": code of the audio thread; "bank": the SoundFont; "simple": the sound made of oscillators. */
+export type SoundFile = "worklet" | "bank" | "simple";
 
 export interface SoundFiles {
-  /** Code of the audio thread. */
   worklet: Uint8Array;
-  /** The SoundFont. */
   bank: Uint8Array;
 }
-
-export type SoundFile = keyof SoundFiles;
 
 /** One part of a file, and how many there are. */
 export type FetchPart = (file: SoundFile, part: number) => Promise<{ bytes: DataView; parts: number }>;
 
-const FILES_KEY = Symbol.for("mgnb.sound.v1");
+const FILES_KEY = Symbol.for("mgnb.sound.v2");
 
-type Cache = Map<string, Promise<SoundFiles>>;
+type Cache = Map<string, Promise<Uint8Array>>;
 
 function cache(): Cache {
   const page = globalThis as unknown as Record<symbol, Cache | undefined>;
@@ -25,18 +25,25 @@ function cache(): Cache {
   return page[FILES_KEY];
 }
 
-export function soundFiles(identity: string, fetchPart: FetchPart): Promise<SoundFiles> {
-  const known = cache().get(identity);
-  if (known) {
-    return known;
+/** A whole file. `identity` names the bank, so that another SoundFont is fetched anew. */
+export function soundFile(file: SoundFile, fetchPart: FetchPart, identity = ""): Promise<Uint8Array> {
+  const key = `${file}/${identity}`;
+  let bytes = cache().get(key);
+  if (!bytes) {
+    bytes = whole(file, fetchPart);
+    cache().set(key, bytes);
+    // A kernel that is busy or gone now may answer later.
+    bytes.catch(() => cache().delete(key));
   }
-  const files = Promise.all([whole("worklet", fetchPart), whole("bank", fetchPart)]).then(
-    ([worklet, bank]) => ({ worklet, bank }),
-  );
-  cache().set(identity, files);
-  // A kernel that is busy or gone now may answer later.
-  files.catch(() => cache().delete(identity));
-  return files;
+  return bytes;
+}
+
+export async function soundFiles(identity: string, fetchPart: FetchPart): Promise<SoundFiles> {
+  const [worklet, bank] = await Promise.all([
+    soundFile("worklet", fetchPart),
+    soundFile("bank", fetchPart, identity),
+  ]);
+  return { worklet, bank };
 }
 
 async function whole(file: SoundFile, fetchPart: FetchPart): Promise<Uint8Array> {
@@ -50,4 +57,9 @@ async function whole(file: SoundFile, fetchPart: FetchPart): Promise<Uint8Array>
     at += view.byteLength;
   }
   return bytes;
+}
+
+/** A module from its text: imported once a page. */
+export async function importText<M>(code: Uint8Array): Promise<M> {
+  return addressOf(code, (url) => import(url) as Promise<M>);
 }

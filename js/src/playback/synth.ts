@@ -27,6 +27,7 @@ export interface Material {
 }
 
 export class Synth implements Instrument {
+  readonly kind = "simple";
   /** Dry sum of all tracks, and what goes into the room. */
   private readonly input: GainNode;
   private readonly send: GainNode;

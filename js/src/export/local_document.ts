@@ -1,0 +1,247 @@
+/**
+ * The document of an exported page: what the kernel does to a score in a notebook, as far as a page can. Each
+ * operation gives a new document, so that undo keeps the old one. Pure: no DOM.
+ */
+import { type EditNote, packNotes } from "../edit/notes.ts";
+import {
+  type DocHeader,
+  FAMILIES,
+  NOTE_BYTES,
+  type Op,
+  PROGRAM_NAMES,
+  type TrackInfo,
+} from "../protocol.gen.ts";
+
+export type Metre = readonly [numerator: number, denominator: number];
+
+export interface LocalDocument {
+  resolution: number;
+  metres: readonly Metre[];
+  /** [tick, microseconds per quarter], first at tick 0. */
+  tempo: readonly (readonly [number, number])[];
+  tracks: readonly TrackInfo[];
+  /** Onsets from the start of the piece. */
+  notes: readonly EditNote[];
+}
+
+/** An operation that the document refuses, in words. */
+export class Refused extends Error {}
+
+const MOST_BARS = 10_000;
+const NEW_IDS = 0x40000000;
+
+export const barTicks = ([numerator, denominator]: Metre, resolution: number): number =>
+  Math.round((numerator * 4 * resolution) / denominator);
+
+/** Start tick of each bar, and the end of the last. */
+export function barStarts({ metres, resolution }: LocalDocument): number[] {
+  const starts = [0];
+  for (const metre of metres) {
+    starts.push((starts[starts.length - 1] as number) + barTicks(metre, resolution));
+  }
+  return starts;
+}
+
+/** The document after a batch; `records` are the notes of its `notes` operations. */
+export function applyOps(
+  document: LocalDocument,
+  ops: readonly Op[],
+  records: readonly EditNote[],
+): LocalDocument {
+  let taken = 0;
+  let result = document;
+  for (const op of ops) {
+    if (op.op === "notes") {
+      result = editNotes(result, op.remove, records.slice(taken, taken + op.count));
+      taken += op.count;
+    } else {
+      result = applied(result, op);
+    }
+  }
+  return result;
+}
+
+function editNotes(
+  document: LocalDocument,
+  remove: readonly number[],
+  put: readonly EditNote[],
+): LocalDocument {
+  const end = barStarts(document)[document.metres.length] as number;
+  if (put.some((note) => note.onset >= end || note.track >= document.tracks.length)) {
+    throw new Refused("A note would lie outside the piece");
+  }
+  const gone = new Set([...remove, ...put.map((note) => note.id)]);
+  return { ...document, notes: [...document.notes.filter((note) => !gone.has(note.id)), ...put] };
+}
+
+function applied(document: LocalDocument, op: Exclude<Op, { op: "notes" }>): LocalDocument {
+  const starts = barStarts(document);
+  const at = (bar: number): number => starts[Math.max(0, Math.min(document.metres.length, bar))] as number;
+  switch (op.op) {
+    case "track_add": {
+      const added = trackInfo(op.program ?? 0, op.drum ?? false, op.name ?? "");
+      return { ...document, tracks: [...document.tracks, added] };
+    }
+    case "track_delete":
+      return withOrder(document, without(document.tracks.length, op.track));
+    case "track_duplicate": {
+      const order = document.tracks.map((_, i) => i);
+      order.splice(op.track + 1, 0, op.track);
+      return withOrder(document, order);
+    }
+    case "track_move": {
+      const order = document.tracks.map((_, i) => i);
+      order.splice(op.to, 0, ...order.splice(op.track, 1));
+      return withOrder(document, order);
+    }
+    case "track_set": {
+      const tracks = document.tracks.map((info, i) => (i === op.track ? changedTrack(info, op) : info));
+      return { ...document, tracks };
+    }
+    case "bars_insert": {
+      const metre = document.metres[Math.max(0, op.at - 1)] ?? ([4, 4] as const);
+      const fresh = Array.from({ length: limited(op.count) }, () => metre);
+      return opened(document, op.at, fresh, at(op.at));
+    }
+    case "bars_duplicate": {
+      const fresh = document.metres.slice(op.first, op.first + op.count);
+      const [from, to] = [at(op.first), at(op.first + op.count)];
+      const wider = opened(document, op.first + op.count, fresh, to);
+      const copies = document.notes
+        .filter((note) => note.onset >= from && note.onset < to)
+        .map((note, i) => ({ ...note, id: freshId(document) + i, onset: note.onset + to - from }));
+      return { ...wider, notes: [...wider.notes, ...copies] };
+    }
+    case "bars_delete":
+      return closed(document, op.first, op.count, at(op.first), at(op.first + op.count));
+    case "metre_set": {
+      const [from, to] = [at(op.first), at(op.first + op.count)];
+      const ticks = barTicks(op.metre, document.resolution);
+      const count = Math.ceil((to - from) / ticks);
+      const metres = [...document.metres];
+      metres.splice(op.first, op.count, ...Array.from({ length: limited(count) }, () => op.metre));
+      const later = (tick: number): number => (tick >= to ? tick + count * ticks - (to - from) : tick);
+      return shifted({ ...document, metres }, later);
+    }
+    case "tempo_set": {
+      const micros = Math.min(0xffffff, Math.round(60e6 / op.bpm));
+      const from = op.first === undefined ? 0 : at(op.first);
+      return { ...document, tempo: [...document.tempo.filter(([tick]) => tick < from), [from, micros]] };
+    }
+  }
+}
+
+const without = (n: number, gone: number): number[] =>
+  Array.from({ length: n }, (_, i) => i).filter((i) => i !== gone);
+
+function limited(count: number): number {
+  if (!(count >= 1 && count <= MOST_BARS)) {
+    throw new Refused(`${count} bars are too few or too many`);
+  }
+  return count;
+}
+
+/** Ids that no note has, from here on. */
+const freshId = (document: LocalDocument): number =>
+  document.notes.reduce((most, note) => (note.id < 0x80000000 ? Math.max(most, note.id) : most), NEW_IDS) + 1;
+
+/** Tracks in another order: `order[new]` is the old place; a track may come twice or not at all. */
+function withOrder(document: LocalDocument, order: readonly number[]): LocalDocument {
+  let id = freshId(document);
+  const seen = new Set<number>();
+  const notes = order.flatMap((old, track) => {
+    const again = seen.has(old);
+    seen.add(old);
+    return document.notes
+      .filter((note) => note.track === old)
+      .map((note) => ({ ...note, track, id: again ? id++ : note.id }));
+  });
+  return { ...document, tracks: order.map((old) => document.tracks[old] as TrackInfo), notes };
+}
+
+export function trackInfo(program: number, drum: boolean, name: string): TrackInfo {
+  const own = drum ? "Drums" : (PROGRAM_NAMES[program] ?? "");
+  const family = drum ? "Drums" : (FAMILIES[program >> 3] ?? "");
+  return { name: name || own, program, drum, family };
+}
+
+function changedTrack(info: TrackInfo, change: { name?: string; program?: number }): TrackInfo {
+  const program = change.program ?? info.program;
+  const unnamed = !info.drum && info.name === PROGRAM_NAMES[info.program];
+  return trackInfo(program, info.drum, change.name ?? (unnamed ? "" : info.name));
+}
+
+function shifted(document: LocalDocument, place: (tick: number) => number): LocalDocument {
+  return {
+    ...document,
+    notes: document.notes.map((note) => ({ ...note, onset: place(note.onset) })),
+    tempo: document.tempo.map(([tick, micros]) => [tick === 0 ? 0 : place(tick), micros] as const),
+  };
+}
+
+/** Room for bars of `fresh` metres before bar `bar`, which begins at `tick`. */
+function opened(document: LocalDocument, bar: number, fresh: readonly Metre[], tick: number): LocalDocument {
+  const metres = [...document.metres];
+  metres.splice(bar, 0, ...fresh);
+  limited(metres.length);
+  const ticks = fresh.reduce((sum, metre) => sum + barTicks(metre, document.resolution), 0);
+  return shifted({ ...document, metres }, (at) => (at >= tick ? at + ticks : at));
+}
+
+/** Without the bars of [from, to); notes held into them lose the time that is gone. */
+function closed(
+  document: LocalDocument,
+  first: number,
+  count: number,
+  from: number,
+  to: number,
+): LocalDocument {
+  if (count >= document.metres.length) {
+    throw new Refused("A piece keeps one bar at least");
+  }
+  const metres = [...document.metres];
+  metres.splice(first, count);
+  const notes = document.notes
+    .filter((note) => note.onset < from || note.onset >= to)
+    .map((note) => {
+      const end = note.onset + note.duration;
+      const lost = note.onset < from ? Math.max(0, Math.min(end, to) - from) : 0;
+      return { ...note, duration: Math.max(1, note.duration - lost) };
+    });
+  const tempo = document.tempo.map(
+    ([tick, micros]) => [tick > from && tick < to ? to : tick, micros] as const,
+  );
+  const place = (tick: number): number => (tick >= to ? tick - (to - from) : tick);
+  const moved = shifted({ ...document, metres, notes, tempo }, place);
+  return { ...moved, tempo: [...new Map(moved.tempo.map((row) => [row[0], row])).values()] };
+}
+
+/** Bytes of the `_doc` trait. */
+export function packDocument(document: LocalDocument, header: DocHeader, rev: number): DataView {
+  const starts = barStarts(document);
+  const bars = document.metres.map((metre, i): [number, number, number, number] => [
+    metre[0],
+    metre[1],
+    starts[i] as number,
+    barTicks(metre, document.resolution),
+  ]);
+  const facts: DocHeader = {
+    ...header,
+    rev,
+    bars,
+    tempo_map: document.tempo.map(([tick, micros]) => [tick, micros]),
+    tracks: [...document.tracks],
+    n_notes: document.notes.length,
+    before: 0,
+  };
+  if (JSON.stringify([facts.bars, facts.tracks]) !== JSON.stringify([header.bars, header.tracks])) {
+    delete facts.controls; // their places were those of the bars and tracks of before
+  }
+  const text = new TextEncoder().encode(JSON.stringify(facts));
+  const start = (4 + text.length + 3) & ~3;
+  const view = new DataView(new ArrayBuffer(start + document.notes.length * NOTE_BYTES));
+  view.setUint32(0, text.length, true);
+  new Uint8Array(view.buffer, 4).set(text);
+  new Uint8Array(view.buffer, start).set(new Uint8Array(packNotes(document.notes)));
+  return view;
+}

@@ -1,0 +1,189 @@
+/** MIDI files and pictures: what is saved from the roll, and what is dropped on it. */
+import type { MenuPage } from "./panel/menu.ts";
+import type { Store } from "./store.ts";
+import { strings } from "./strings.ts";
+
+/** Size of one part of a file that is sent to the kernel. */
+export const PART_BYTES = 512 * 1024;
+const MOST_BYTES = 32 * 1024 * 1024;
+const LONGEST_DATA_URL = 1_500_000;
+
+export class Files {
+  constructor(
+    private readonly store: Store,
+    private readonly root: HTMLElement,
+    private readonly announce: (text: string) => void,
+  ) {}
+
+  /** The menu of the toolbar's file button. */
+  page(): MenuPage {
+    const { store } = this;
+    return {
+      label: strings.files,
+      items: [
+        {
+          label: strings.downloadMidi,
+          testid: "mgnb-download-midi",
+          disabled: !store.document,
+          run: () => store.attempt(this.downloadMidi()),
+        },
+        {
+          label: strings.downloadPng,
+          testid: "mgnb-download-png",
+          disabled: !store.document,
+          run: () => store.attempt(this.downloadPng()),
+        },
+        null,
+        {
+          label: strings.openMidi,
+          testid: "mgnb-open-midi",
+          disabled: !store.editable,
+          run: () => this.choose(),
+        },
+      ],
+    };
+  }
+
+  /** MIDI files dropped anywhere on the roll replace the piece. */
+  listen(signal: AbortSignal): void {
+    const { root } = this;
+    const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
+    const mark = (on: boolean): void => {
+      root.classList.toggle("mgnb-dropping", on);
+    };
+    const over = (event: DragEvent): void => {
+      if (hasFiles(event)) {
+        event.preventDefault();
+        event.stopPropagation();
+        mark(this.store.editable);
+      }
+    };
+    root.addEventListener("dragenter", over, { signal });
+    root.addEventListener("dragover", over, { signal });
+    root.addEventListener(
+      "dragleave",
+      (event) => {
+        if (!root.contains(event.relatedTarget as Node | null)) {
+          mark(false);
+        }
+      },
+      { signal },
+    );
+    root.addEventListener(
+      "drop",
+      (event) => {
+        if (!hasFiles(event)) {
+          return;
+        }
+        event.preventDefault();
+        event.stopPropagation();
+        mark(false);
+        const file = event.dataTransfer?.files[0];
+        if (file) {
+          this.store.attempt(this.upload(file));
+        }
+      },
+      { signal },
+    );
+  }
+
+  private async downloadMidi(): Promise<void> {
+    const { ok, buffers } = await this.store.ask("midi", {});
+    const file = buffers[0] as DataView<ArrayBuffer>;
+    await this.save(new Blob([file], { type: "audio/midi" }), ok.name ?? "score.mid");
+  }
+
+  private async downloadPng(): Promise<void> {
+    const picture = pictureOf(this.root);
+    const blob = await new Promise<Blob | null>((resolve) => picture.toBlob(resolve, "image/png"));
+    if (blob) {
+      const title = this.store.document?.header.title || "roll";
+      await this.save(blob, `${title.replace(/\.[a-z]{2,4}$/i, "")}.png`);
+    }
+  }
+
+  /** Small files as data addresses: hosts that shut pages in (VS Code) let only those out. */
+  private async save(blob: Blob, name: string): Promise<void> {
+    const small = blob.size <= LONGEST_DATA_URL;
+    const url = small ? await dataUrl(blob) : URL.createObjectURL(blob);
+    const link = this.root.ownerDocument.createElement("a");
+    link.href = url;
+    link.download = name;
+    link.hidden = true;
+    this.root.append(link);
+    link.click();
+    link.remove();
+    if (!small) {
+      setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    }
+    this.announce(strings.saved(name));
+  }
+
+  private choose(): void {
+    const input = this.root.ownerDocument.createElement("input");
+    input.type = "file";
+    input.accept = ".mid,.midi,audio/midi";
+    input.addEventListener("change", () => {
+      const file = input.files?.[0];
+      if (file) {
+        this.store.attempt(this.upload(file));
+      }
+    });
+    input.click();
+  }
+
+  private async upload(file: File): Promise<void> {
+    const { store } = this;
+    if (!store.editable) {
+      this.announce(strings.readonly);
+      return;
+    }
+    if (file.size > MOST_BYTES) {
+      store.fail({ code: "too_large", message: strings.tooLarge(file.name), hint: "" });
+      return;
+    }
+    this.announce(strings.opening(file.name));
+    const bytes = await file.arrayBuffer();
+    const parts = Math.max(1, Math.ceil(bytes.byteLength / PART_BYTES));
+    for (let part = 0; part < parts; part++) {
+      const piece = bytes.slice(part * PART_BYTES, (part + 1) * PART_BYTES);
+      await store.ask("upload", { name: file.name, part, parts }, [piece]);
+    }
+    this.announce(strings.opened(file.name));
+  }
+}
+
+/** The roll as it is shown, its canvases one over the other; the headers stay outside. */
+function pictureOf(root: HTMLElement): HTMLCanvasElement {
+  const surface = root.querySelector(".mgnb-surface") as HTMLElement;
+  const keys = root.querySelector<HTMLCanvasElement>(".mgnb-canvas-keys");
+  const box = surface.getBoundingClientRect();
+  const left = keys ? keys.getBoundingClientRect().left : box.left;
+  const scale = globalThis.devicePixelRatio || 1;
+  const picture = root.ownerDocument.createElement("canvas");
+  picture.width = Math.round((box.right - left) * scale);
+  picture.height = Math.round(box.height * scale);
+  const ctx = picture.getContext("2d");
+  if (ctx) {
+    ctx.fillStyle = getComputedStyle(root).backgroundColor;
+    ctx.fillRect(0, 0, picture.width, picture.height);
+    const layers = [...surface.querySelectorAll<HTMLCanvasElement>("canvas")];
+    for (const canvas of keys ? [keys, ...layers] : layers) {
+      const place = canvas.getBoundingClientRect();
+      if (canvas.width > 0 && canvas.height > 0) {
+        const [x, y] = [(place.left - left) * scale, (place.top - box.top) * scale];
+        ctx.drawImage(canvas, x, y, place.width * scale, place.height * scale);
+      }
+    }
+  }
+  return picture;
+}
+
+function dataUrl(blob: Blob): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(String(reader.result));
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(blob);
+  });
+}

@@ -1,0 +1,73 @@
+/** Drawing curves with the pointer: freehand; Shift: a straight ramp; Alt: clear. */
+import { xToTick } from "../coords.ts";
+import type { Gesture, PointerAt } from "../gestures/gesture.ts";
+import { cleared, type Entry, freehand, type LanePoint, levelAt, ramp } from "./curve.ts";
+import { LANE_FLOOR, LANE_TOP } from "./marks.ts";
+import type { Lane, LaneState } from "./state.ts";
+
+export interface DrawHost {
+  /** The pen is over a bar at a level (null: clearing). */
+  drawing(lane: Lane, bar: number, level: number | null): void;
+  done(): void;
+}
+
+/** Where in a lane a point of its canvas is. */
+export function pointIn(state: LaneState, lane: Lane, at: { x: number; y: number }): LanePoint {
+  const floor = lane.top + lane.height - LANE_FLOOR;
+  return {
+    tick: xToTick(state.ui.viewport, at.x),
+    share: (floor - at.y) / (lane.height - LANE_TOP - LANE_FLOOR),
+  };
+}
+
+export const barAt = (state: LaneState, lane: Lane, point: LanePoint): number =>
+  lane.wide ? -1 : state.bars.at(Math.max(0, Math.min(state.bars.end - 1, point.tick)));
+
+export function drawCurve(state: LaneState, lane: Lane, start: PointerAt, host: DrawHost): Gesture {
+  const before = state.store.get("attributes");
+  const touched = new Map<number, number | null>();
+  const first = pointIn(state, lane, start);
+  let last = first;
+  const put = (entries: readonly Entry[]): void => {
+    for (const [bar, level] of entries) {
+      touched.set(bar, level);
+    }
+    state.write(lane, entries);
+    const end = entries[entries.length - 1];
+    if (end) {
+      host.drawing(lane, barAt(state, lane, last), touched.get(barAt(state, lane, last)) ?? null);
+    }
+  };
+  const stroke = (from: LanePoint, to: LanePoint): void => {
+    last = to;
+    if (lane.wide) {
+      put([[-1, start.alt ? null : levelAt(to.share, lane.size)]]);
+    } else if (start.alt) {
+      put(cleared(state.bars, from.tick, to.tick));
+    } else if (start.shift) {
+      // each ramp is drawn anew over what was there
+      const line = ramp(state.bars, first, to, lane.size);
+      const bars = new Set(line.map(([bar]) => bar));
+      const old = [...touched.keys()].filter((bar) => !bars.has(bar));
+      const back = old.map(
+        (bar): Entry => [bar, before?.bar?.[state.track]?.[bar]?.[lane.info.name] ?? null],
+      );
+      put([...back, ...line]);
+    } else {
+      put(freehand(state.bars, from, to, lane.size));
+    }
+  };
+  return {
+    down: () => stroke(first, first),
+    move: (at) => stroke(last, pointIn(state, lane, at)),
+    up: () => {
+      const drawn = [...touched].filter(([, level]) => level !== null).map(([bar]) => bar);
+      state.selectDrawn(lane, drawn);
+      host.done();
+    },
+    cancel: () => {
+      state.store.setWishes({ track: before?.track ?? {}, bar: before?.bar ?? {} });
+      host.done();
+    },
+  };
+}

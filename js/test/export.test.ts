@@ -1,0 +1,117 @@
+import { describe, expect, it } from "vitest";
+import { applyOps, barStarts, type LocalDocument, Refused } from "../src/export/local_document.ts";
+import { localModel } from "../src/export/local_model.ts";
+import { midiBytes } from "../src/export/midi_writer.ts";
+import { parseDocument } from "../src/note_table.ts";
+import type { Op } from "../src/protocol.gen.ts";
+import { BAR, documentBytes, TWO_TRACKS } from "./fixtures.ts";
+
+const note = (id: number, onset: number, duration = 480, track = 0) => ({
+  id,
+  track,
+  onset,
+  duration,
+  pitch: 60,
+  velocity: 90,
+  micro: 0,
+});
+const piece: LocalDocument = {
+  resolution: 480,
+  metres: Array.from({ length: 4 }, () => [4, 4] as const),
+  tempo: [
+    [0, 500_000],
+    [2 * BAR, 400_000],
+  ],
+  tracks: TWO_TRACKS,
+  notes: [note(1, 0), note(2, BAR, 3 * BAR), note(3, 3 * BAR), note(4, 3 * BAR + 960, 60, 1)],
+};
+const done = (...ops: Op[]): LocalDocument => applyOps(piece, ops, []);
+const onsets = (document: LocalDocument): number[] => document.notes.map((n) => n.onset / BAR);
+
+describe("the document of an exported page", () => {
+  it("inserts bars and moves what comes after", () => {
+    const after = done({ op: "bars_insert", at: 2, count: 2 });
+    expect(after.metres).toHaveLength(6);
+    expect(onsets(after)).toEqual([0, 1, 5, 5.5]);
+    expect(after.tempo).toEqual([
+      [0, 500_000],
+      [4 * BAR, 400_000],
+    ]);
+  });
+  it("deletes bars; held notes lose the time that is gone", () => {
+    const after = done({ op: "bars_delete", first: 2, count: 1 });
+    expect(onsets(after)).toEqual([0, 1, 2, 2.5]);
+    expect(after.notes[1]?.duration).toBe(2 * BAR);
+    expect(() => done({ op: "bars_delete", first: 0, count: 4 })).toThrow(Refused);
+  });
+  it("duplicates bars with new ids", () => {
+    const after = done({ op: "bars_duplicate", first: 3, count: 1 });
+    expect(onsets(after).sort()).toEqual([0, 1, 3, 3.5, 4, 4.5]);
+    expect(new Set(after.notes.map((n) => n.id)).size).toBe(6);
+  });
+  it("draws bar lines anew and fills the last bar", () => {
+    const after = done({ op: "metre_set", first: 0, count: 2, metre: [3, 4] });
+    expect(after.metres.slice(0, 4)).toEqual([
+      [3, 4],
+      [3, 4],
+      [3, 4],
+      [4, 4],
+    ]);
+    expect(barStarts(after)[3]).toBe(3 * 1440);
+    expect(after.notes[2]?.onset).toBe(3 * BAR + 3 * 1440 - 2 * BAR);
+  });
+  it("moves, doubles and deletes tracks with their notes", () => {
+    const moved = done({ op: "track_move", track: 1, to: 0 });
+    expect(moved.tracks.map((t) => t.drum)).toEqual([true, false]);
+    expect(moved.notes.filter((n) => n.track === 0)).toHaveLength(1);
+    expect(done({ op: "track_duplicate", track: 0 }).notes).toHaveLength(7);
+    expect(done({ op: "track_delete", track: 0 }).notes).toHaveLength(1);
+    const set = done({ op: "track_set", track: 0, program: 33 });
+    expect(set.tracks[0]).toMatchObject({ program: 33, family: "Bass" });
+  });
+  it("refuses a note outside the piece", () => {
+    const op: Op = { op: "notes", remove: [], count: 1 };
+    expect(() => applyOps(piece, [op], [note(9, 9 * BAR)])).toThrow(Refused);
+  });
+});
+
+describe("its MIDI file", () => {
+  it("has a head, a chunk for tempo and metre, and one a track", () => {
+    const bytes = midiBytes(piece, "T");
+    const text = String.fromCharCode(...bytes);
+    expect(text.startsWith("MThd")).toBe(true);
+    expect(text.split("MTrk")).toHaveLength(4);
+    expect([...bytes.slice(8, 14)]).toEqual([0, 1, 0, 3, 1, 224]);
+  });
+});
+
+describe("the stand-in for the kernel", () => {
+  const open = () => {
+    const rows = [{ track: 0, onset: 0, duration: 480, pitch: 60 }];
+    const files = { document: documentBytes(rows), midi: new Uint8Array([77]), sound: {} };
+    const model = localModel({ caps: { unavailable: "exported" } }, "a.mid", files);
+    const got: Record<string, unknown>[] = [];
+    model.on("msg:custom", ((content: Record<string, unknown>) => got.push(content)) as never);
+    const ask = async (k: string, fields = {}): Promise<Record<string, unknown>> => {
+      model.send({ v: 1, k, id: String(got.length), ...fields });
+      await Promise.resolve();
+      return got[got.length - 1] as Record<string, unknown>;
+    };
+    return { model, ask };
+  };
+  it("answers edits, undo and redo", async () => {
+    const { model, ask } = open();
+    const tracks = (): number => parseDocument(model.get("_doc"))?.header.tracks.length ?? 0;
+    const edit = { label: "x", ops: [{ op: "track_delete", track: 1 }] };
+    expect(await ask("ops", edit)).toMatchObject({ k: "ok" });
+    expect([tracks(), model.get("can_undo")]).toEqual([1, true]);
+    await ask("undo");
+    expect([tracks(), model.get("can_undo"), model.get("can_redo")]).toEqual([2, false, true]);
+    await ask("redo");
+    expect(tracks()).toBe(1);
+  });
+  it("refuses to generate, in words", async () => {
+    const { ask } = open();
+    expect(await ask("generate")).toMatchObject({ k: "error", code: "exported", message: "exported" });
+  });
+});

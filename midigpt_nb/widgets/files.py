@@ -1,0 +1,151 @@
+"""The part of a roll that reads and writes files: projects, pages, MIDI that comes and goes by the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import traitlets as t
+
+from midigpt_nb.errors import ProjectError
+from midigpt_nb.score.model import Score
+from midigpt_nb.widgets.project import SAVED_TRAITS, Project
+from midigpt_nb.widgets.protocol import ProtocolError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from midigpt_nb.widgets.action_log import ActionLog
+    from midigpt_nb.widgets.document import Document
+
+__all__ = ["MOST_UPLOAD_BYTES", "RollFiles"]
+
+PART_BYTES = 512 << 10
+"""Largest part of an uploaded file."""
+MOST_UPLOAD_BYTES = 32 << 20
+
+
+class RollFiles:
+    """Methods of `PianoRoll` that have to do with files."""
+
+    _document: Document
+    _log: ActionLog
+    _title: str
+    _upload: tuple[str, bytearray] | None = None
+
+    # ------------------------------------------------------------------------------------------ projects
+
+    def save(self, path: str | Path) -> None:
+        """Keep everything in a file (``song.mgnb``): score, roles, wishes, settings, loop, open takes.
+
+        `from_file` opens it again. Any program that reads zip files finds the piece in it as ``score.mid``.
+        Raises `ProjectError` when the file cannot be written; what was there before is untouched then.
+        """
+        self._project().save(path)
+
+    def _project(self) -> Project:
+        with self._document.lock:
+            traits = {name: getattr(self, name) for name in SAVED_TRAITS if self.has_trait(name)}  # type: ignore[attr-defined]
+            takes = [take.record for take in getattr(self, "takes", [])]
+            return Project(self._document.score, self._title, traits, takes)
+
+    @classmethod
+    def from_file(cls, path: str | Path, *args: Any, **kwargs: Any) -> Self:
+        """A roll of a file: one that `save` wrote, or a MIDI file.
+
+        Further arguments go to the class (``InfillEditor.from_file("song.mgnb", engine)``) and win over what
+        the file says. (`open` is a method of every widget: it opens the connection to the page.)
+        Raises `ProjectError` for a .mgnb file that is damaged or too new, `ScoreError` for MIDI.
+
+        >>> roll.save("song.mgnb")                        # doctest: +SKIP
+        >>> InfillEditor.from_file("song.mgnb").score == roll.score   # doctest: +SKIP
+        True
+        """
+        path = Path(path)
+        if not _is_zip(path):
+            kwargs.setdefault("title", path.name)
+            roll = cls(Score.from_midi(path), *args, **kwargs)  # type: ignore[call-arg]
+            roll._log.path = path
+            return roll
+        project = Project.load(path)
+        known = set(cls.class_trait_names())  # type: ignore[attr-defined]
+        traits = {name: value for name, value in project.traits.items() if name in known}
+        try:
+            return cls(project.score, *args, **{"title": project.title, **traits, **kwargs})  # type: ignore[call-arg]
+        except t.TraitError as problem:
+            raise ProjectError(f"{path.name} says something impossible: {problem}") from problem
+
+    # ------------------------------------------------------------------------------------------- exports
+
+    def to_html(self, path: str | Path | None = None) -> str | None:
+        """Write one self-contained page, or return it as text when `path` is None.
+
+        It opens from disk without any network: plays the sampled sounds of its instruments, zooms, edits with
+        undo and saves MIDI. Bars cannot be written anew there, and the page says so.
+        """
+        from midigpt_nb.widgets.export import export_html
+
+        text = export_html(self)  # type: ignore[arg-type]
+        if path is None:
+            return text
+        Path(path).write_text(text, encoding="utf-8")
+        return None
+
+    def code(self) -> str:
+        """A Python program that comes to the same score: every gesture and every generation as a line.
+
+        What was undone is not in it; the settings as they are now stand at its end.
+
+        >>> print(roll.code())                            # doctest: +SKIP
+        import midigpt_nb as mg
+        ...
+        """
+        with self._document.lock:
+            defaults = {"selection": {"cells": []}, "attributes": {"track": {}, "bar": {}}, "snap": "1/16"}
+            names = ("selection", "attributes", "sampling", "show_lanes", "loop", "snap", "plan")
+            now = {name: getattr(self, name) for name in names if self.has_trait(name)}  # type: ignore[attr-defined]
+            settings = {name: value for name, value in now.items() if value and value != defaults.get(name)}
+            return self._log.program(self._constructor, settings)
+
+    def _constructor(self, score: str) -> str:
+        return f"roll = mg.PianoRoll({score})"
+
+    # ------------------------------------------------------------------------------------------ the page
+
+    def _request_midi(self) -> tuple[dict[str, Any], list[bytes]]:
+        data = self._document.score.to_midi() or b""
+        return {"name": f"{Path(self._title).stem or 'score'}.mid"}, [data]
+
+    def _request_upload(
+        self, name: str, part: int, parts: int, data: bytes | memoryview = b""
+    ) -> tuple[dict[str, Any], None]:
+        """Gather the parts of a MIDI file; with the last one it becomes the document, as one undo step."""
+        if self.readonly:  # type: ignore[attr-defined]
+            raise ProtocolError("this roll is read-only", "readonly")
+        if len(data) > PART_BYTES or not isinstance(parts, int) or parts * PART_BYTES > MOST_UPLOAD_BYTES:
+            raise ProtocolError(f"files come in parts of {PART_BYTES} bytes, {MOST_UPLOAD_BYTES} in all")
+        with self._document.lock:
+            if part == 0:
+                self._upload = (str(name), bytearray())
+            if self._upload is None or self._upload[0] != name or part * PART_BYTES != len(self._upload[1]):
+                self._upload = None
+                raise ProtocolError("the parts of the file came in another order; drop it again")
+            self._upload[1].extend(data)
+            if part < parts - 1:
+                return {}, None
+            whole, self._upload = bytes(self._upload[1]), None
+        score = Score.from_bytes(whole)
+        with self._document.lock:
+            self._title = Path(str(name)).name
+            self.score = score
+            return {"rev": self._document.rev}, None
+
+
+def _is_zip(path: Path) -> bool:
+    if path.suffix.lower() == ".mgnb":
+        return True
+    try:
+        with path.open("rb") as stream:
+            return stream.read(4) == b"PK\x03\x04"
+    except OSError:
+        return False

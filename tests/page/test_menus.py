@@ -1,0 +1,243 @@
+"""Menus of tracks, bars, tempo and files on the real page: mouse, keys, and what is sent (E8, O3)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import Roll, b64, band, document
+from PIL import Image
+
+pytestmark = pytest.mark.browser
+
+
+def edits(roll: Roll) -> list[dict[str, Any]]:
+    return [message["ops"][0] for message in roll.sent() if message["k"] == "ops"]
+
+
+def by(roll: Roll, testid: str) -> Any:
+    return roll.page.get_by_test_id(f"mgnb-{testid}")
+
+
+def choose(roll: Roll, *labels: str) -> None:
+    for label in labels:
+        roll.page.get_by_role("menuitem", name=label, exact=True).or_(
+            roll.page.get_by_role("menuitemradio", name=label, exact=True)
+        ).click()
+
+
+def focused(roll: Roll) -> str:
+    return roll.page.evaluate("document.activeElement.textContent || document.activeElement.className")
+
+
+def test_e8_track_menu(roll: Roll) -> None:
+    roll.mount(document(band()))
+    for testid, op in (
+        ("track-down", {"op": "track_move", "track": 1, "to": 2}),
+        ("track-duplicate", {"op": "track_duplicate", "track": 1}),
+        ("track-delete", {"op": "track_delete", "track": 1}),
+        ("add-drums", {"op": "track_add", "drum": True}),
+    ):
+        by(roll, "track-menu-1").click()
+        by(roll, testid).click()
+        assert edits(roll)[-1] == op
+        assert not by(roll, "menu").is_visible()
+    by(roll, "track-menu-1").click()
+    choose(roll, "Instrument", "Guitar", "Overdriven Guitar")
+    assert edits(roll)[-1] == {"op": "track_set", "track": 1, "program": 29}
+    by(roll, "track-menu-1").click()
+    by(roll, "rename").click()
+    by(roll, "menu-field").fill("Low end")
+    roll.page.keyboard.press("Enter")
+    assert edits(roll)[-1] == {"op": "track_set", "track": 1, "name": "Low end"}
+    by(roll, "add-track").click()
+    choose(roll, "New track, to be written", "Bass", "Fretless Bass")
+    assert edits(roll)[-1] == {"op": "track_add", "program": 35}
+
+
+def test_e8_a_new_track_for_the_model_is_selected_when_it_comes(roll: Roll) -> None:
+    from harness import TRACKS
+
+    roll.mount(document(band(4)))
+    by(roll, "add-track").click()
+    choose(roll, "New track, to be written", "Bass", "Fretless Bass")
+    fifth = {"name": "Fretless Bass", "program": 35, "drum": False, "family": "Bass"}
+    roll.set("_doc", document(band(4), rev=2, tracks=[*TRACKS, fifth]))
+    roll.page.wait_for_timeout(100)
+    assert roll.state()["selection"] == [[4, bar] for bar in range(4)]
+
+
+def test_e8_volume_and_colour_stay_in_the_page_and_go_with_their_track(roll: Roll) -> None:
+    roll.mount(document(band()))
+    by(roll, "mute-1").click()
+    by(roll, "track-menu-1").click()
+    by(roll, "volume").fill("40")
+    by(roll, "track-down").click()
+    assert by(roll, "mute-2").get_attribute("aria-pressed") == "true"
+    by(roll, "track-menu-2").click()
+    assert by(roll, "volume").input_value() == "40"
+    by(roll, "colour").click()
+    choose(roll, "Vermilion")
+    stripe = by(roll, "track-2").evaluate("e => getComputedStyle(e).getPropertyValue('--mgnb-track')")
+    assert stripe == "rgb(196,46,34)"
+
+
+def test_e8_volume_is_heard_at_once(roll: Roll) -> None:
+    roll.mount(document(band()))
+    by(roll, "play").click()
+    by(roll, "track-menu-0").click()
+    by(roll, "volume").fill("0")
+    assert roll.state()["playing"]
+
+
+def test_e8_bar_menu_by_mouse(roll: Roll) -> None:
+    roll.mount(document(band()))
+    x, _ = roll.cell(0, 2)
+    box = roll.page.locator(".mgnb-surface").bounding_box()
+
+    def open_menu(bar: int) -> None:
+        roll.page.mouse.click(roll.cell(0, bar)[0], box["y"] + 8, button="right")
+
+    open_menu(2)
+    by(roll, "bars-insert").click()
+    assert edits(roll)[-1] == {"op": "bars_insert", "at": 2, "count": 1}
+    roll.page.mouse.move(x, box["y"] + 8)
+    roll.page.mouse.down()
+    roll.page.mouse.move(roll.cell(0, 4)[0], box["y"] + 8, steps=3)
+    roll.page.mouse.up()
+    open_menu(3)  # inside the selection: all of it
+    by(roll, "bars-duplicate").click()
+    assert edits(roll)[-1] == {"op": "bars_duplicate", "first": 2, "count": 3}
+    open_menu(6)  # outside: that bar alone
+    choose(roll, "Metre", "7/8")
+    assert edits(roll)[-1] == {"op": "metre_set", "first": 6, "count": 1, "metre": [7, 8]}
+    open_menu(3)
+    by(roll, "bars-delete").click()
+    assert edits(roll)[-1] == {"op": "bars_delete", "first": 2, "count": 3}
+    open_menu(6)
+    by(roll, "metre").click()
+    by(roll, "metre-other").click()
+    by(roll, "menu-field").fill("11/16")
+    roll.page.keyboard.press("Enter")
+    assert edits(roll)[-1]["metre"] == [11, 16]
+
+
+def test_e8_tempo_is_edited_in_the_readout(roll: Roll) -> None:
+    roll.mount(document(band()))
+    by(roll, "tempo").click()
+    assert by(roll, "menu-field").input_value() == "120"
+    by(roll, "menu-field").fill("92.5")
+    roll.page.keyboard.press("Enter")
+    assert edits(roll)[-1] == {"op": "tempo_set", "bpm": 92.5}
+    by(roll, "tempo").click()
+    roll.page.keyboard.press("Escape")
+    assert not by(roll, "menu").is_visible() and len(edits(roll)) == 1
+
+
+def test_e8_menus_by_keyboard_only(roll: Roll) -> None:
+    roll.mount(document(band()))
+    press = roll.page.keyboard.press
+    by(roll, "track-menu-1").focus()
+    press("Enter")
+    assert focused(roll) == "Rename …"
+    assert by(roll, "track-menu-1").get_attribute("aria-expanded") == "true"
+    press("ArrowDown")
+    press("ArrowRight")
+    assert focused(roll) == "Piano"
+    press("g")
+    assert focused(roll) == "Guitar"
+    press("ArrowRight")
+    press("End")
+    assert focused(roll) == "Guitar Harmonics"
+    press("ArrowLeft")
+    press("Escape")
+    assert focused(roll) == "Rename …"
+    press("d")
+    press("d")
+    press("Enter")
+    assert edits(roll)[-1]["op"] in ("track_delete", "track_duplicate")
+    assert roll.page.evaluate("document.activeElement.dataset.testid") == "mgnb-track-menu-1"
+    press("Enter")
+    press("Escape")
+    assert roll.page.evaluate("document.activeElement.dataset.testid") == "mgnb-track-menu-1"
+    roll.page.locator(".mgnb-surface").focus()
+    press("Shift+F10")
+    assert focused(roll) == "Select bar 1"
+    press("Escape")
+
+
+def test_e8_a_read_only_roll_offers_no_edits(roll: Roll) -> None:
+    roll.mount(document(band()), readonly=True)
+    assert by(roll, "add-track").is_hidden() and by(roll, "tempo").is_disabled()
+    by(roll, "track-menu-0").click()
+    assert by(roll, "rename").get_attribute("aria-disabled") == "true"
+    by(roll, "track-delete").click(force=True)
+    assert edits(roll) == []
+
+
+def test_o3_midi_and_picture_are_saved(roll: Roll, tmp_path: Path) -> None:
+    roll.mount(document(band()))
+    roll.page.evaluate("window.host.files = { midi: 'TVRoZA==' }")
+    roll.page.evaluate(
+        """() => { window.host.autoAnswer = false; const push = window.host.sent.push.bind(window.host.sent);
+        window.host.sent.push = (m) => { push(m); if (m.k === 'midi') setTimeout(() => window.host.emit(
+            { v: 1, k: 'ok', id: m.id, name: 'a.mid' }, ['TVRoZA==']), 5); } }"""
+    )
+    by(roll, "files").click()
+    with roll.page.expect_download() as waiting:
+        by(roll, "download-midi").click()
+    assert waiting.value.suggested_filename == "a.mid"
+    waiting.value.save_as(tmp_path / "a.mid")
+    assert (tmp_path / "a.mid").read_bytes() == b"MThd"
+    by(roll, "files").click()
+    with roll.page.expect_download() as waiting:
+        by(roll, "download-png").click()
+    waiting.value.save_as(tmp_path / "roll.png")
+    picture = Image.open(tmp_path / "roll.png")
+    assert picture.width > 900 and picture.height > 300 and len(set(picture.convert("RGB").getdata())) > 20
+
+
+DROP = """([size, name]) => {
+    const data = new DataTransfer();
+    data.items.add(new File([new Uint8Array(size).fill(7)], name));
+    const root = document.querySelector('.mgnb-root');
+    root.dispatchEvent(new DragEvent('dragover', { dataTransfer: data, bubbles: true, cancelable: true }));
+    window.dropping = root.classList.contains('mgnb-dropping');
+    root.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }));
+}"""
+
+
+def test_o3_a_dropped_file_is_sent_in_parts(roll: Roll) -> None:
+    roll.mount(document(band()))
+    roll.page.evaluate(DROP, [1_200_000, "song.mid"])
+    assert roll.page.evaluate("window.dropping")
+    roll.page.wait_for_function("window.host.sent.filter(m => m.k === 'upload').length === 3")
+    sent = [message for message in roll.sent() if message["k"] == "upload"]
+    assert [(m["name"], m["part"], m["parts"]) for m in sent] == [("song.mid", i, 3) for i in range(3)]
+    roll.page.evaluate(DROP, [40_000_000, "huge.mid"])
+    roll.page.get_by_text("huge.mid is larger than 32 MB").wait_for()
+
+
+@pytest.mark.parametrize("host", ["light", "dark"])
+def test_pictures_of_the_menus(roll: Roll, shots: Any, host: str) -> None:
+    roll.mount(document(band()), host)
+    by(roll, "track-menu-0").click()
+    shots(roll.page, f"menu-track-{host}")
+    choose(roll, "Instrument", "Guitar")
+    shots(roll.page, f"menu-instrument-{host}")
+    roll.page.keyboard.press("Escape")
+    roll.page.keyboard.press("Escape")
+    roll.page.keyboard.press("Escape")
+    by(roll, "bar-menu").click()
+    shots(roll.page, f"menu-bars-{host}")
+    roll.page.keyboard.press("Escape")
+    by(roll, "tempo").click()
+    shots(roll.page, f"menu-tempo-{host}")
+    roll.page.keyboard.press("Escape")
+    by(roll, "files").click()
+    shots(roll.page, f"menu-files-{host}")
+
+
+def test_base64_of_the_harness_is_what_the_page_reads() -> None:
+    assert b64(b"MThd") == "TVRoZA=="

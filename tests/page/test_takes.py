@@ -1,0 +1,318 @@
+"""Takes and targets on the real page: cards, keys, switching at the bar line, comping, roles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from harness import BAR, Roll, Row, b64, band, document, records
+
+pytestmark = pytest.mark.browser
+
+CELLS = [[1, bar] for bar in range(4, 8)]
+BASS = [40, 43, 45, 47, 48, 50, 52, 53]
+
+
+def take_rows(number: int) -> list[Row]:
+    """A bass line of its own for each take."""
+    step = (240, 480, 960, 160)[number % 4]
+    return [
+        (1, bar * BAR + k * step, step - 20, BASS[(bar * 3 + k * (number + 1)) % 8], 90 - number * 9)
+        for bar in range(4, 8)
+        for k in range(BAR // step)
+    ]
+
+
+def facts(number: int, **changes: Any) -> dict[str, Any]:
+    rows = take_rows(number)
+    return {
+        "id": f"j1-{number}",
+        "number": number,
+        "seed": 40 + number,
+        "adherence": (0.75, 0.92, 0.5, 1.0)[number % 4],
+        "log_prob": -1.1 - 0.2 * number,
+        "novelty": 0.9 - 0.1 * number,
+        "notes": len(rows),
+        "status": "done",
+        "cells": CELLS,
+        **changes,
+    }
+
+
+def offer(roll: Roll, n: int = 4) -> None:
+    """The kernel opens `n` takes."""
+    notes = {f"j1-{i}": b64(records(take_rows(i), 1, 5000 + 1000 * i).tobytes()) for i in range(n)}
+    roll.page.evaluate("notes => { Object.assign(window.host.takeNotes, notes) }", notes)
+    roll.set("active_take", "j1-1")
+    roll.set("takes", sorted((facts(i) for i in range(n)), key=lambda f: -f["adherence"]))
+    roll.page.wait_for_function("document.querySelectorAll('.mgnb-take').length > 1")
+    roll.page.wait_for_timeout(60)
+
+
+def bass(roll: Roll) -> list[list[int]]:
+    """Onset and pitch of the bass in the bars of the takes, as they are shown."""
+    notes = roll.call("mgnb => mgnb.notesOf(1)")
+    return [[onset, pitch] for onset, _, pitch, _ in notes if 4 * BAR <= onset < 8 * BAR]
+
+
+def expected(number: int, bars: range = range(4, 8)) -> list[list[int]]:
+    return sorted([row[1], row[3]] for row in take_rows(number) if row[1] // BAR in bars)
+
+
+def original() -> list[list[int]]:
+    return sorted([r[1], r[3]] for r in band() if r[0] == 1 and 4 * BAR <= r[1] < 8 * BAR)
+
+
+def messages(roll: Roll, kind: str) -> list[dict[str, Any]]:
+    return [message for message in roll.sent() if message["k"] == kind]
+
+
+@pytest.fixture
+def opened(roll: Roll) -> Roll:
+    roll.mount(document(band()))
+    roll.drag((1, 4), (1, 7))
+    offer(roll)
+    return roll
+
+
+def test_cards_show_figures_and_sort_by_them(opened: Roll) -> None:
+    page = opened.page
+    assert page.get_by_test_id("mgnb-takes").is_visible()
+    card = page.get_by_test_id("mgnb-take-2").inner_text()
+    assert "92 %" in card and "41" in card and str(len(take_rows(1))) in card and "80 %" in card
+
+    def order() -> list[str]:
+        return page.locator(".mgnb-take-number").all_inner_texts()
+
+    assert order() == ["0", "1", "2", "3", "4"]
+    page.get_by_test_id("mgnb-sort-adherence").click()
+    assert order() == ["0", "4", "2", "1", "3"]
+    page.get_by_test_id("mgnb-sort-adherence").click()
+    assert order() == ["0", "3", "1", "2", "4"]
+    page.get_by_test_id("mgnb-sort-notes").click()
+    assert order()[1] == "4"
+
+
+def test_keys_audition_takes_and_tools_come_back_afterwards(opened: Roll) -> None:
+    page = opened.page
+    page.locator(".mgnb-surface").focus()
+    assert bass(opened) == expected(1)
+    page.keyboard.press("3")
+    assert bass(opened) == expected(2) and opened.state()["tool"] == "bars"
+    assert page.evaluate("window.host.state.active_take") == "j1-2"
+    page.keyboard.press("0")
+    assert bass(opened) == original()
+    page.keyboard.down("`")
+    assert bass(opened) == expected(2)
+    page.keyboard.up("`")
+    assert bass(opened) == original()
+    page.keyboard.press("9")  # there is none
+    assert bass(opened) == original()
+    page.get_by_test_id("mgnb-take-4").click()
+    assert bass(opened) == expected(3)
+    opened.set("active_take", "")
+    opened.set("takes", [])
+    page.locator(".mgnb-surface").focus()
+    page.keyboard.press("2")
+    assert opened.state()["tool"] == "draw"
+
+
+def test_what_stays_and_goes_is_marked(opened: Roll) -> None:
+    state = opened.state()
+    assert state["compare"] == "after"
+    kept = [note for note in expected(1) if note in original()]
+    assert 0 < state["removed"] <= len(original())
+    assert state["removed"] >= len(original()) - len(kept)
+
+
+def test_bars_are_held_to_takes_and_enter_accepts_the_mixture(opened: Roll) -> None:
+    page = opened.page
+    page.locator(".mgnb-surface").focus()
+    page.keyboard.press("1")
+    page.keyboard.down("Alt")
+    page.mouse.click(*opened.cell(1, 5))
+    page.mouse.click(*opened.cell(0, 5))  # not a bar of the takes: an ordinary click
+    page.keyboard.up("Alt")
+    opened.drag((1, 4), (1, 7))
+    page.keyboard.press("3")
+    mixture = sorted(expected(2, range(4, 5)) + expected(0, range(5, 6)) + expected(2, range(6, 8)))
+    assert bass(opened) == mixture
+    page.keyboard.press("Enter")
+    (sent,) = messages(opened, "accept")
+    assert sent["take"] == "j1-2" and sent["cells"] == [[1, 5, "j1-0"]]
+    assert messages(opened, "generate") == []
+
+
+def test_t_holds_the_selected_bars_and_takes_them_back(opened: Roll) -> None:
+    page = opened.page
+    page.mouse.click(*opened.cell(1, 6))
+    page.keyboard.press("0")
+    page.keyboard.press("t")
+    page.keyboard.press("2")
+    assert [n for n in bass(opened) if n[0] // BAR == 6] == [n for n in original() if n[0] // BAR == 6]
+    page.keyboard.press("t")
+    assert bass(opened) == expected(1)
+
+
+def test_escape_discards(opened: Roll) -> None:
+    opened.page.locator(".mgnb-surface").focus()
+    opened.page.keyboard.press("Escape")
+    assert len(messages(opened, "discard")) == 1
+    opened.set("active_take", "")
+    opened.set("takes", [])
+    opened.page.wait_for_timeout(30)
+    assert bass(opened) == original()
+    assert not opened.page.get_by_test_id("mgnb-takes").is_visible()
+
+
+def test_switching_while_the_loop_plays_waits_for_the_bar_line(opened: Roll) -> None:
+    page = opened.page
+    page.locator(".mgnb-surface").focus()
+    page.keyboard.press("l")
+    page.get_by_test_id("mgnb-play").click()
+    page.wait_for_function("document.querySelector('.mgnb-root').mgnb.state().position > 4 * 1920 + 200")
+    page.locator(".mgnb-surface").focus()
+    page.keyboard.press("1")
+    state = opened.state()
+    assert state["playing"] and state["takeWaits"]  # shown at once, heard from the next bar line on
+    assert bass(opened) == expected(0)
+    page.wait_for_function("!document.querySelector('.mgnb-root').mgnb.state().takeWaits")
+    assert opened.state()["playing"]
+    page.get_by_test_id("mgnb-play").click()
+
+
+def test_takes_are_watched_while_they_are_written(roll: Roll) -> None:
+    roll.mount(document(band()))
+    roll.drag((1, 4), (1, 7))
+    roll.page.get_by_test_id("mgnb-takes-count").select_option("3")
+    assert roll.page.evaluate("window.host.state.n_takes") == 3
+    roll.event(0, "accepted", cells=CELLS, label="Bass", takes=3)
+    first = [row for row in take_rows(0) if row[1] // BAR == 4]
+    second = [row for row in take_rows(1) if row[1] // BAR == 4]
+    roll.event(1, "notes", first, track=1, bar=4)
+    roll.event(2, "notes", second, track=1, bar=4, take=1)
+    roll.event(3, "bar", track=1, bar=4, take=1)
+    roll.page.wait_for_function("document.querySelectorAll('.mgnb-take').length === 4")
+    assert roll.state()["job"]["provisional"] == len(first)
+    roll.page.locator(".mgnb-surface").focus()
+    roll.page.keyboard.press("2")
+    assert roll.state()["job"]["provisional"] == len(second)
+    assert "1 of 4 bars" in roll.page.get_by_test_id("mgnb-take-2").inner_text()
+    roll.event(4, "reject", cells=[[1, 4]], take=1)
+    assert roll.state()["job"]["provisional"] == 0
+
+
+def test_keep_going_asks_for_the_next_take_at_each_pass(roll: Roll) -> None:
+    roll.mount(document(band()))
+    page = roll.page
+    page.mouse.click(*roll.cell(1, 4))
+    page.get_by_test_id("mgnb-takes-count").select_option("0")
+    page.get_by_test_id("mgnb-generate").click()
+    (sent,) = messages(roll, "generate")
+    assert sent["takes"] == 1 and sent["hold"] is True
+    assert roll.state()["loop"] == {"start": 4 * BAR, "end": 5 * BAR}
+    page.wait_for_function("document.querySelector('.mgnb-root').mgnb.state().playing")
+    roll.event(0, "accepted", cells=[[1, 4]], label="Bass", takes=1)
+    notes = [row for row in take_rows(0) if row[1] // BAR == 4]
+    roll.event(1, "notes", notes, track=1, bar=4)
+    assert roll.state()["job"]["provisional"] == 0  # out of sight until it is complete
+    encoded = {"j1-0": b64(records(notes, 1, 5000).tobytes())}
+    page.evaluate("notes => { Object.assign(window.host.takeNotes, notes) }", encoded)
+    roll.set("active_take", "j1-0")
+    roll.set("takes", [facts(0, cells=[[1, 4]], notes=len(notes))])
+    roll.event(2, "done", rev=1)
+    assert roll.state()["takeWaits"]
+    page.wait_for_function("window.host.sent.filter((m) => m.k === 'generate').length === 2", timeout=20_000)
+    page.get_by_test_id("mgnb-take-accept").click()
+    assert page.get_by_test_id("mgnb-takes-count").input_value() == "1"
+    page.get_by_test_id("mgnb-play").click()
+
+
+def test_roles_are_given_by_keys_and_by_the_menu(roll: Roll) -> None:
+    roll.mount(document(band()))
+    page = roll.page
+    roll.drag((1, 2), (1, 3))
+    page.keyboard.press("Shift+H")
+    assert page.evaluate("window.host.state.plan") == {
+        "roles": {"1": {"bars": {"2": "hidden", "3": "hidden"}}}
+    }
+    page.mouse.click(*roll.cell(2, 5))
+    page.get_by_test_id("mgnb-targets").click()
+    page.get_by_test_id("mgnb-role-locked").click()
+    assert page.evaluate("window.host.state.plan.roles[2].bars") == {"5": "locked"}
+    page.get_by_test_id("mgnb-targets").click()
+    page.get_by_test_id("mgnb-role-ignore").click()
+    assert page.evaluate("window.host.state.plan.roles[2].track") == "ignore"
+    page.mouse.click(*roll.cell(0, 8))
+    page.keyboard.press("Shift+G")
+    page.mouse.click(*roll.cell(3, 1))
+    assert page.get_by_test_id("mgnb-generate").text_content() == "Regenerate bar 9, Electric Piano"
+
+
+def test_generate_says_why_it_is_off_in_the_words_of_python(roll: Roll) -> None:
+    roll.mount(document(band()))
+    page = roll.page
+    refusal = {"k": "error", "code": "locked", "message": "locked: bar 5, Bass", "hint": ""}
+    page.evaluate("answer => { window.host.outlook = answer }", refusal)
+    page.mouse.click(*roll.cell(1, 4))
+    generate = page.get_by_test_id("mgnb-generate")
+    page.wait_for_function("document.querySelector('.mgnb-generate').ariaDisabled === 'true'")
+    assert generate.get_attribute("title") == "locked: bar 5, Bass"
+    page.evaluate("() => { window.host.outlook = { k: 'ok', steps: [], warnings: ['nearly full'] } }")
+    page.mouse.click(*roll.cell(1, 5))
+    page.wait_for_function("document.querySelector('.mgnb-generate').title === 'nearly full'")
+    assert generate.get_attribute("aria-disabled") is None
+
+
+def see(roll: Roll) -> None:
+    steps = [
+        {
+            "window": [2, 6],
+            "targets": [[1, 4]],
+            "tracks": [0, 1, 3],
+            "hidden": [[1, 5]],
+            "autoregressive": False,
+        },
+        {"window": [4, 8], "targets": [[1, 5]], "tracks": [0, 1, 3], "hidden": [], "autoregressive": False},
+    ]
+    answer = {"k": "ok", "steps": steps, "warnings": []}
+    roll.page.evaluate("answer => { window.host.outlook = answer }", answer)
+    roll.drag((1, 4), (1, 5))
+    roll.page.get_by_test_id("mgnb-targets").click()
+    roll.page.get_by_test_id("mgnb-sees-toggle").click()
+    roll.page.wait_for_function("document.querySelector('.mgnb-sees-text').textContent.includes('step 1')")
+
+
+def test_what_the_model_sees_step_by_step(roll: Roll) -> None:
+    roll.mount(document(band()))
+    see(roll)
+    line = roll.page.get_by_test_id("mgnb-sees")
+    assert "writes bar 5" in line.inner_text() and "1 bar hidden" in line.inner_text()
+    assert "sees bars 3–6 of Electric Piano, Bass, Drums" in line.inner_text()
+    roll.page.get_by_test_id("mgnb-sees-on").click()
+    assert "step 2 of 2" in line.inner_text() and "sees bars 5–8" in line.inner_text()
+    roll.page.get_by_test_id("mgnb-sees-close").click()
+    assert not line.is_visible()
+
+
+@pytest.mark.parametrize("host", ["light", "dark"])
+def test_pictures_of_takes_and_targets(roll: Roll, host: str, shots: Any) -> None:
+    roll.mount(document(band()), host=host)
+    roll.drag((1, 4), (1, 7))
+    offer(roll)
+    roll.page.keyboard.down("Alt")
+    roll.page.mouse.click(*roll.cell(1, 5))
+    roll.page.keyboard.up("Alt")
+    roll.page.locator(".mgnb-surface").focus()
+    roll.page.keyboard.press("3")
+    shots(roll.page, f"takes-{host}")
+    roll.set("active_take", "")
+    roll.set("takes", [])
+    bars = {"6": "hidden", "7": "hidden", "1": "locked", "2": "locked"}
+    roll.set(
+        "plan", {"roles": {"0": {"bars": bars}, "1": {"bars": {"9": "generate"}}, "2": {"track": "ignore"}}}
+    )
+    shots(roll.page, f"targets-{host}")
+    roll.set("plan", {})
+    see(roll)
+    shots(roll.page, f"sees-{host}")

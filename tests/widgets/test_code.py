@@ -1,0 +1,192 @@
+"""`roll.code()`: the program, run in a fresh interpreter, comes to the same score (P1)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from midigpt_nb import Bar, InfillEditor, Note, PianoRoll, Score, Track
+from midigpt_nb.widgets.ops import OPS
+from midigpt_nb.widgets.protocol import empty_notes, unpack_document
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def run(code, tmp_path):
+    """Hash of the roll's score after the program, in a new Python."""
+    program = code + "\nprint(roll.score.hash())\n"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=240, cwd=tmp_path
+    )
+    assert done.returncode == 0, f"{done.stderr}\n{code}"
+    return done.stdout.split()[-1]
+
+
+def here(code):
+    """The same without a new interpreter."""
+    names = {}
+    exec(code, names)
+    return names["roll"].score.hash()
+
+
+def records(*rows):
+    notes = empty_notes(len(rows))
+    for name, column in zip(
+        ("id", "track", "onset", "duration", "pitch", "velocity"), zip(*rows, strict=True), strict=True
+    ):
+        notes[name] = column
+    return memoryview(notes.tobytes())
+
+
+def notes_op(remove=(), count=0):
+    return {"op": "notes", "remove": list(remove), "count": count}
+
+
+def send(page, ops, label="x", merge="", buffer=b""):
+    page._count += 1
+    content = {"v": 1, "k": "ops", "id": f"o{page._count}", "ops": ops, "label": label, "merge": merge}
+    page.raw(content, [buffer])
+    answer = next(m for m, _ in page.custom() if m.get("id") == f"o{page._count}")
+    assert answer["k"] == "ok", answer
+
+
+NEW = 1 << 31
+
+
+def test_p1_a_program_without_actions(example, tmp_path):
+    assert PianoRoll(example).code() == (
+        "import midigpt_nb as mg\n\nscore = mg.Score.example()\nroll = mg.PianoRoll(score)\n"
+    )
+    example.transpose(1).to_midi(tmp_path / "song.mid")
+    roll = PianoRoll.from_file(tmp_path / "song.mid")
+    assert "mg.Score.from_midi(" in roll.code() and here(roll.code()) == roll.score.hash()
+
+
+def test_p1_gestures_have_lines(connect, example):
+    roll, page = connect(PianoRoll, example)
+    send(page, [notes_op(count=1)], "Draw", buffer=records((NEW + 1, 1, 960, 240, 40, 90)))
+    first = int(unpack_document(roll._doc)[1]["id"][0])
+    send(page, [notes_op([first])], "Erase")
+    send(page, [{"op": "track_set", "track": 1, "name": "Low", "program": 35}])
+    send(
+        page, [{"op": "bars_duplicate", "first": 2, "count": 2}, {"op": "tempo_set", "bpm": 99.5, "first": 4}]
+    )
+    roll.select(tracks=1, bars=range(4, 6))
+    roll.loop = [2, 4]
+    code = roll.code()
+    for line in (
+        "roll.score = roll.score.add_notes(1, 0, [mg.Note(40, 90, 960, 240)])",
+        "roll.score.delete_notes([(",
+        "roll.score.rename_track(1, 'Low').set_instrument(1, 35)",
+        "roll.score.duplicate_bars(range(2, 4)).set_tempo(99.5, range(4, roll.score.n_bars))",
+        "roll.selection = {'cells': [[1, 4], [1, 5]]}",
+        "roll.loop = [2, 4]",
+    ):
+        assert line in code, code
+    assert here(code) == roll.score.hash()
+
+
+EVERY_OP = {
+    "notes": None,
+    "track_add": {"program": 40, "name": 'It\'s "mine"'},
+    "track_delete": {"track": 0},
+    "track_duplicate": {"track": 2},
+    "track_move": {"track": 0, "to": 3},
+    "track_set": {"track": 0, "name": "Kit"},
+    "bars_insert": {"at": 3, "count": 2},
+    "bars_delete": {"first": 1, "count": 3},
+    "bars_duplicate": {"first": 0, "count": 4},
+    "metre_set": {"first": 2, "count": 2, "metre": [7, 8]},
+    "tempo_set": {"bpm": 133},
+}
+
+
+def test_p1_every_operation_of_the_table_has_its_line(connect, example):
+    assert set(EVERY_OP) == set(OPS), "a new operation needs a line in action_log.py"
+    roll, page = connect(PianoRoll, example)
+    for kind, fields in EVERY_OP.items():
+        if fields is not None:
+            send(page, [{"op": kind, **fields}])
+    assert here(roll.code()) == roll.score.hash()
+    assert "unpack_score" not in roll.code()
+
+
+def test_p1_what_was_undone_is_not_in_the_program(connect, example):
+    roll, page = connect(PianoRoll, example)
+    for i in range(3):
+        send(page, [{"op": "tempo_set", "bpm": 100 + i}])
+    roll.undo(), roll.undo()
+    assert "100" in roll.code() and "101" not in roll.code() and "102" not in roll.code()
+    roll.redo()
+    assert "101" in roll.code() and here(roll.code()) == roll.score.hash()
+    send(page, [{"op": "track_delete", "track": 0}])
+    assert roll.code().rstrip().endswith("delete_track(0)")
+    while roll.undo():
+        pass
+    assert "roll.score" not in roll.code()
+    while roll.redo():
+        pass
+    assert here(roll.code()) == roll.score.hash()
+
+
+def test_p1_merged_nudges_are_undone_together(connect, example):
+    roll, page = connect(PianoRoll, example)
+    _, notes, _ = unpack_document(roll._doc)
+    note = notes[5]
+    for step in range(1, 4):
+        moved = records((note["id"], note["track"], note["onset"] + 10 * step, 100, note["pitch"], 77))
+        send(page, [notes_op(count=1)], "Move", "time", moved)
+    assert here(roll.code()) == roll.score.hash()
+    roll.undo()
+    assert roll.score.hash() == example.hash() and "roll.score" not in roll.code()
+    roll.redo()
+    assert here(roll.code()) == roll.score.hash()
+
+
+def test_p1_scores_that_python_assigned(example):
+    roll = PianoRoll(example)
+    roll.score = roll.score.transpose(2)
+    roll.score = roll.score.quantise("1/8").add_track(12)
+    roll.score = Score([Track([Bar([Note(60, 100, 0, 7, 1)]), Bar([], 7, 8)])], resolution=96)
+    assert here(roll.code()) == roll.score.hash()
+
+
+def test_p1_a_hundred_random_edits_and_undos(connect):
+    rng = np.random.default_rng(11)
+    score = Score([Track([Bar() for _ in range(4)]), Track([Bar() for _ in range(4)], 33)])
+    roll, page = connect(PianoRoll, score)
+    for step in range(100):
+        known = unpack_document(roll._document.pack())[1]["id"]
+        kind = rng.integers(0, 10)
+        if kind < 5:
+            new = (NEW + step, rng.integers(0, 2), rng.integers(0, 7000), rng.integers(1, 900),
+                   rng.integers(30, 90), rng.integers(1, 128))  # fmt: skip
+            send(page, [notes_op(count=1)], buffer=records(new))
+        elif kind < 7 and len(known):
+            send(page, [notes_op([int(i) for i in rng.choice(known, min(2, len(known)), replace=False)])])
+        elif kind == 7:
+            send(page, [{"op": "tempo_set", "bpm": int(rng.integers(60, 180))}])
+        elif kind == 8:
+            roll.undo()
+        else:
+            roll.redo()
+    assert here(roll.code()) == roll.score.hash()
+
+
+def test_p1_generations_with_seeds_run_again_in_a_fresh_interpreter(engine, connect, example, tmp_path):
+    editor, page = connect(InfillEditor, example, engine)
+    editor.sampling = {"temperature": 0.9}
+    editor.attributes = {"track": {}, "bar": {1: {4: {"bar_note_density": 7}}}}
+    editor.generate([(1, 4), (1, 5)], takes=1).result(timeout=120)  # no seed: the log knows which it was
+    send(page, [notes_op(count=1)], buffer=records((NEW + 7, 1, 4 * 1920, 480, 40, 99)))
+    editor.generate([(0, 2)], takes=2, seed=4).result(timeout=120)
+    written = editor.takes[-1]
+    editor.accept(written)
+    editor.generate([(2, 3)], {}, takes=1, seed=9).result(timeout=120)
+    editor.undo()
+    code = editor.code()
+    assert code.count("roll.generate(") == 2 and code.count("roll.accept(") == 1
+    assert run(code, tmp_path) == editor.score.hash()
