@@ -385,7 +385,7 @@ class Constraint:
     def name(self) -> str: ...
 
 class MatcherOptions:
-    """What a matcher asks of a sequence beyond the grammar. Limits: 0 = none; one number, or one per block."""
+    """What a matcher asks of a sequence beyond the grammar. Limits: 0 = none; one number or one per block."""
 
     autoregressive: bool
     n_bars: int
@@ -422,6 +422,8 @@ class MatcherOptions:
         microtiming: bool = True,
         optional_attributes: bool = True,
         excluded_attributes: Sequence[str] = (),
+        required_track_attributes: Sequence[str] = (),
+        required_bar_attributes: Sequence[str] = (),
     ) -> None:
         """Pins are {token type name: value}, `bar_pins` by bar of the window; `n_bars` 0 = as in the header.
 

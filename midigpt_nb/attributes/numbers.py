@@ -70,9 +70,7 @@ def _called(name: str, function: Callable[[Any], Any], argument: Any, place: str
         return function(argument)
     except MidiGPTError:
         raise
-    except (
-        Exception
-    ) as error:  # a user's own function: whatever it raises is theirs, the place is ours to say
+    except Exception as error:  # a user's own function: what it raises is theirs, the place is ours to say
         raise MeasurementError(
             f"attribute {name!r}, {place}: its function failed: {type(error).__name__}: {str(error)[:200]}"
         ) from error

@@ -37,9 +37,8 @@ class Bins:
     size: int
     quantize: Callable[[Any], Any]
     labels: tuple[str, ...] = ()
-    top: int = (
-        -1
-    )  # largest value that quantize gives; -1: size - 1. Beyond `size` the tokenizer writes the last
+    # Largest value that quantize gives; -1: size - 1. Beyond `size` the tokenizer writes the last.
+    top: int = -1
 
     def __post_init__(self) -> None:
         if not isinstance(self.size, int) or self.size < 1:

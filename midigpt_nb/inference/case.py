@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING, Any
 from midigpt_nb.inference.control_values import ModelFacts
 from midigpt_nb.inference.request import GenerationRequest, TrackPrompt
 from midigpt_nb.inference.tidy import is_whole
+from midigpt_nb.score.general_midi import PROGRAMS
 
 if TYPE_CHECKING:
     from midigpt_nb.attributes import AttributeAnalyzer
 
-__all__ = ["MOST_APPENDED", "Case", "make_case", "new_tracks", "targets_of", "whole_numbers"]
+__all__ = [
+    "MOST_APPENDED",
+    "Case",
+    "make_case",
+    "new_tracks",
+    "program_number",
+    "targets_of",
+    "whole_numbers",
+]
 
 MOST_APPENDED = 256  # bars that a continuation may add to the piece
 
@@ -29,6 +38,7 @@ class Case:
     n_score_tracks: int
     n_bars: list[int]  # per track
     drums: list[bool]
+    instruments: list[int]  # General MIDI programs, as far as they are given well
     metres: list[list[Metre]]
     futures: set[tuple[int, int]]
     facts: ModelFacts
@@ -109,6 +119,22 @@ def new_tracks(request: GenerationRequest, n_tracks: int) -> list[TrackPrompt]:
     return found
 
 
+def program_number(value: Any) -> int | None:
+    """The General MIDI program of a number or a name; None when there is none.
+
+    >>> program_number("violin"), program_number(33), program_number(128)
+    (40, 33, None)
+    """
+    if isinstance(value, str):
+        names = [name.casefold() for name in PROGRAMS]
+        return names.index(value.casefold()) if value.casefold() in names else None
+    return value if is_whole(value) and 0 <= value <= 127 else None
+
+
+def _program(prompt: TrackPrompt) -> int:
+    return program_number((prompt.new or {}).get("instrument", 0)) or 0
+
+
 def make_case(
     request: GenerationRequest,
     table: Any,
@@ -122,13 +148,15 @@ def make_case(
     n_bars = [last - first for first, last in rows]
     drums = [bool(d) for d in tracks[:, 2]]
     metres = [[(int(n), int(d)) for n, d in bars[first:last, 1:3]] for first, last in rows]
-    added = new_tracks(request, table.n_tracks) if rows else []
+    added = new_tracks(request, table.n_tracks)
+    length = n_bars[0] if n_bars else 0
     return Case(
         request=request,
         n_score_tracks=table.n_tracks,
-        n_bars=n_bars + [n_bars[0]] * len(added) if rows else [],
+        n_bars=n_bars + [length] * len(added),
         drums=drums + [(p.new or {}).get("track_type") == "drum" for p in added],
-        metres=metres + metres[:1] * len(added),
+        instruments=tracks[:, 1].tolist() + [_program(p) for p in added],
+        metres=metres + (metres[:1] or [[]]) * len(added),
         futures={
             (t, b)
             for t, (first, last) in enumerate(rows)

@@ -25,7 +25,7 @@ from midigpt_nb.inference.containers.contents import Contents, Stored
 from midigpt_nb.inference.containers.parts import Parts, parts_of
 from midigpt_nb.inference.containers.safetensors import WRITTEN_TYPES, read_safetensors, write_safetensors
 from midigpt_nb.inference.containers.torchscript import MODULE, read_torchscript
-from midigpt_nb.inference.suggest import suggestion
+from midigpt_nb.inference.suggest import suggestion_or_names
 
 __all__ = [
     "Arrays",
@@ -58,7 +58,7 @@ class GPT2Shape:
         """
         for name, value in data.items():
             if name not in cls.__dataclass_fields__:
-                hint = suggestion(name, cls.__dataclass_fields__)
+                hint = suggestion_or_names(name, cls.__dataclass_fields__)
                 raise CheckpointError(f"the checkpoint's config has an unknown field {name!r:.60}; {hint}")
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise CheckpointError(

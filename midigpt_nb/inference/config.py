@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from midigpt_nb.errors import Problem, RequestValidationError
-from midigpt_nb.inference.suggest import suggestion
+from midigpt_nb.inference.suggest import suggestion_or_names
 
 __all__ = ["AUTO", "GROUPS", "InferenceConfig", "Setting", "setting_allows", "settings"]
 
@@ -87,7 +87,7 @@ class InferenceConfig:
     density_hard_limit: int = _setting(0, "most notes in a written bar; 0 = no limit", "limits", low=0, unit="notes")
     sounding_limit: int = _setting(0, "most notes of a track that sound at the same time, ringing ones counted; 0 = no limit", "limits", low=0, unit="notes")
     max_note_beats: float = _setting(0.0, "longest note that may be written; 0 = no limit (drums have no lengths)", "limits", low=0.0, unit="quarter notes")
-    note_end: str = _setting("free", "how far a written note may ring: on, to the end of its bar, or to the end of the piece", "limits",
+    note_end: str = _setting("free", "how far a written note may ring: on, to the end of its bar, or to the end of the piece (drums have no lengths)", "limits",
                              choices=("free", "bar", "piece"))
     allow_empty: bool = _setting(False, "written bars may stay empty (a rest); otherwise each holds at least one note", "limits")
 
@@ -140,7 +140,9 @@ class InferenceConfig:
             raise RequestValidationError([Problem("config", data, "is not possible", "a dict", hint)])
         known = settings()
         problems = [
-            Problem(f"config.{name}", data[name], "there is no such setting", "", suggestion(name, known))
+            Problem(
+                f"config.{name}", data[name], "there is no such setting", "", suggestion_or_names(name, known)
+            )
             for name in data
             if name not in known
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ __all__ = [
     "empty_pitch_mask",
     "grid_step",
     "merged_pitch_mask",
+    "metre_index",
     "pitches_of",
     "positions_of",
     "shape_log_weights",
@@ -81,6 +82,17 @@ PARTS: dict[str, tuple[Part, ...]] = {
 }
 _SHAPES = {"uniform": {"type": None, "min": 0, "max": 127}, "normal": {"type": None, "mean": 60, "std": 12}}
 _FACETS = ({"pitches", "scale", "root", "pitch_classes"}, {"range"}, {"shape"})
+
+
+def metre_index(value: Any, metres: Sequence[str]) -> int | None:
+    """Which of a model's time signatures is meant, by its number or as a text; None for none of them.
+
+    >>> metre_index("3/4", ("4/4", "3/4")), metre_index(0, ("4/4",)), metre_index(7, ("4/4",))
+    (1, 0, None)
+    """
+    if isinstance(value, str):
+        return metres.index(value) if value in metres else None
+    return value if is_whole(value) and 0 <= value < len(metres) else None
 
 
 def _number(value: Any) -> bool:

@@ -27,6 +27,7 @@ from midigpt_nb.inference.control_values import (
     check_rhythm_mask,
     grid_step,
     merged_pitch_mask,
+    metre_index,
     pitches_of,
     positions_of,
     shape_log_weights,
@@ -90,10 +91,10 @@ class Control:
 
 def _time_signature(value: Any, facts: ModelFacts, path: str) -> Iterator[Problem]:
     metres = facts.metres
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < len(metres):
-        listed = ", ".join(f"{i} = {m}" for i, m in enumerate(metres[:6]))
-        allowed = f"0..{len(metres) - 1} ({listed}, ...)" if metres else "nothing: this model has none"
-        yield Problem(path, value, "is not an index into the model's time signatures", allowed)
+    if metre_index(value, metres) is None:
+        allowed = f"{', '.join(metres)}, or 0..{len(metres) - 1}, the place in this list"
+        message = "this model does not know this metre"
+        yield Problem(path, value, message, allowed if metres else "nothing: this model has none")
 
 
 def _switch(value: Any, present: bool, switchable: bool, what: str, path: str) -> Iterator[Problem]:
@@ -160,7 +161,7 @@ CONTROLS: dict[str, Control] = {
         Control(
             "time_signature",
             _BARS,
-            "the metre of written bars, as an index into the model's list",
+            "the metre of written bars, as a text or its place in the model's list",
             "choice",
             _time_signature,
             needs=lambda facts: bool(facts.metres),
@@ -316,17 +317,18 @@ def may_be_empty(request: GenerationRequest, track: int, bar: int) -> bool:
     return bool(limit_of(request, prompt, bar, "allow_empty"))
 
 
-def metre_wishes(request: GenerationRequest) -> dict[int, int]:
-    """Bar -> index into the model's time signatures, for those bars of a validated request that ask for one.
+def metre_wishes(request: GenerationRequest, known: Sequence[tuple[int, int]]) -> dict[int, tuple[int, int]]:
+    """Bar -> metre, for those bars of a validated request that ask for one; `known` are the model's.
 
     An autoregressive prompt may give appended bars a metre, and bars that every track writes another one.
     """
+    names = ["{}/{}".format(*metre) for metre in known]
     wishes = {}
     for prompt in request.tracks:
         for bar in prompt.bars:
-            value = control_of(prompt, bar, "time_signature")
-            if value is not None:
-                wishes[bar] = int(value)
+            index = metre_index(control_of(prompt, bar, "time_signature"), names)
+            if index is not None:
+                wishes[bar] = known[index]
     return wishes
 
 
@@ -446,14 +448,7 @@ class _Written:
         if note_end == "free":
             return 0
         last = bar + 1 if note_end == "bar" else max(self._piece.n_bars, bar + 1)
-        return sum(self._ticks(track, b) for b in range(bar, last))
-
-    def _ticks(self, track: int, bar: int) -> int:
-        from midigpt_nb import _core
-
-        grid = self._piece.grid
-        row = grid.bar_rows(track)[0] + bar
-        return int(_core.bar_ticks(int(grid.bars[row, 1]), int(grid.bars[row, 2]), grid.resolution))
+        return sum(self._piece.bar_ticks((track, b)) for b in range(bar, last))
 
     # hard wishes
 

@@ -6,7 +6,7 @@ the end whatever was not written is cut off again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -127,11 +127,3 @@ def _made_like(table: Any, notes: Any, bars: Any, sources: Any) -> Any:
         tempo=table.tempo,
         note_source=np.array(sources),
     )
-
-
-def metre_wishes(request: GenerationRequest, known: Sequence[Metre]) -> dict[int, Metre]:
-    """The metres that a validated request asks for, by bar."""
-    from midigpt_nb.inference import controls
-
-    wishes = controls.metre_wishes(request)
-    return {bar: (int(known[index][0]), int(known[index][1])) for bar, index in wishes.items()}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from midigpt_nb.errors import CheckpointError
-from midigpt_nb.inference.suggest import suggestion
+from midigpt_nb.inference.suggest import suggestion_or_names
 
 __all__ = ["BUNDLED", "PUBLISHED_REPO", "Known", "known_model", "model_names"]
 
@@ -60,7 +60,7 @@ def known_model(name: str) -> Known:
     if _ALIASES.get(stem, stem) in _PUBLISHED:
         return Known(full)
     raise CheckpointError(
-        f"there is no model named {name!r:.80}; {suggestion(name, model_names())}; for a file use "
+        f"there is no model named {name!r:.80}; {suggestion_or_names(name, model_names())}; for a file use "
         "InferenceEngine.from_checkpoint(path), for another repository "
         "from_pretrained(name, hf_repo='owner/name')"
     )

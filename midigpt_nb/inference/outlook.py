@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from midigpt_nb.inference.forewarnings import forewarnings
 from midigpt_nb.inference.planning import Planner
 from midigpt_nb.inference.rng import resolve_seed
 from midigpt_nb.inference.validation import checked_request
@@ -59,10 +60,12 @@ def outlook(engine: InferenceEngine, score: Score, request: GenerationRequest) -
     request, warnings = checked_request(request, score, engine.tokenizer.config, engine.attributes)
     planner = Planner(engine, score, request, resolve_seed(request.config.seed))
     n_bars = planner.piece.n_bars
-    steps = []
+    steps, seen = [], []
     for step, hidden, _ in planner.situations(planner.plan):
         tracks = planner.visible(step, planner.piece, hidden)
+        seen.append((step, hidden, tracks))
         unseen = sorted((t, b) for t, b in hidden if t in tracks and b < n_bars)
         window = (step.start, min(step.end, n_bars))
         steps.append(SeenStep(window, tuple(step.cells), tuple(tracks), tuple(unseen), step.autoregressive))
-    return Outlook(tuple(steps), tuple(warnings))
+    told = forewarnings(planner, score.table, score.track_names, seen)
+    return Outlook(tuple(steps), (*told, *warnings))

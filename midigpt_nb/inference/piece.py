@@ -105,6 +105,13 @@ class Piece:
         first, last = self.grid.note_rows(*cell)
         return sorted((int(p), int(o)) for o, p in self.grid.notes[first:last, [0, 2]])
 
+    def bar_ticks(self, cell: Cell) -> int:
+        """The length of a bar on the grid."""
+        from midigpt_nb import _core
+
+        row = self.grid.bars[self.grid.bar_rows(cell[0])[0] + cell[1]]
+        return int(_core.bar_ticks(int(row[1]), int(row[2]), self.grid.resolution))
+
     def n_notes(self, cell: Cell) -> int:
         """How many notes a bar holds."""
         first, last = self.grid.note_rows(*cell)

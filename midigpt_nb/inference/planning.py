@@ -13,7 +13,8 @@ import numpy as np
 from midigpt_nb.errors import ContextOverflow, Problem, RequestValidationError
 from midigpt_nb.inference import context_fit
 from midigpt_nb.inference.config import AUTO
-from midigpt_nb.inference.growth import grown, metre_of, metre_wishes
+from midigpt_nb.inference.controls import metre_wishes
+from midigpt_nb.inference.growth import grown, metre_of
 from midigpt_nb.inference.masking import resolve_mask_mode
 from midigpt_nb.inference.piece import Cell, Piece
 from midigpt_nb.inference.prompt import Prompt, PromptWriter, Said
@@ -137,6 +138,11 @@ class Planner:
                 raise self._overflow(prompt.length, number)
             tracks = [t for t in tracks if t != spare[0]]
             spare = spare[1:]
+
+    def fullness(self, step: StepPlan, hidden: Collection[Cell], tracks: Collection[int]) -> float:
+        """Share of the model's context that a step takes, room for its answer included (an estimate)."""
+        answer = self.config.budget_margin * self._counts.answer(step, hidden)
+        return (self._counts.prompt(tracks, step, hidden) + answer) / self._limit
 
     def result(self, piece: Piece, written: Collection[Cell]) -> Any:
         """The table to give back: the score's own, with new bars and tracks as far as they were written."""

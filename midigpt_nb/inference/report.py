@@ -50,11 +50,16 @@ class AttributeReport:
 
 
 class Report(list[AttributeReport]):
-    """The rows of a report: a list that can be asked, and that a notebook shows as a table.
+    """The rows of a report: a list that can be asked, and that a notebook shows as a table. `remarks` are
+    sentences about asked notes that could not be written.
 
     >>> Report([AttributeReport(0, None, "note_density", 10, 4, 4, 5)]).adherence.__round__(2)
     0.89
     """
+
+    def __init__(self, rows: Iterable[AttributeReport] = (), remarks: Iterable[str] = ()) -> None:
+        super().__init__(rows)
+        self.remarks = list(remarks)
 
     @property
     def wishes(self) -> Report:
@@ -82,7 +87,7 @@ class Report(list[AttributeReport]):
         rows = [header, *(_cells(row) for row in self)]
         widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
         lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-        return "\n".join([*lines, self.summary()])
+        return "\n".join([*lines, self.summary(), *self.remarks])
 
     def _repr_html_(self) -> str:
         names = ("track", "bar", "attribute", "requested", "announced", "realised", "")
@@ -90,7 +95,7 @@ class Report(list[AttributeReport]):
         rows = ("".join(f"<td>{escape(c)}</td>" for c in _cells(row)) for row in self)
         body = "".join(f"<tr>{row}</tr>" for row in rows)
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        return f"{table}<p>{escape(self.summary())}</p>"
+        return table + "".join(f"<p>{escape(line)}</p>" for line in (self.summary(), *self.remarks))
 
     def summary(self) -> str:
         """How many wishes were met, in one line."""

@@ -11,7 +11,7 @@ from typing import Any
 from midigpt_nb.errors import Problem, RequestValidationError
 from midigpt_nb.inference.config import InferenceConfig
 from midigpt_nb.inference.plain import plain
-from midigpt_nb.inference.suggest import suggestion
+from midigpt_nb.inference.suggest import suggestion_or_names
 
 __all__ = ["GenerationRequest", "TrackPrompt"]
 
@@ -21,7 +21,7 @@ def _check_names(cls: type, data: Any, path: str) -> None:
         raise RequestValidationError([Problem(path, data, "is not possible", f"a dict of {cls.__name__}")])
     known = [f.name for f in fields(cls)]
     problems = [
-        Problem(f"{path}.{name}", data[name], "there is no such field", "", suggestion(name, known))
+        Problem(f"{path}.{name}", data[name], "there is no such field", "", suggestion_or_names(name, known))
         for name in data
         if name not in known
     ]
@@ -57,8 +57,9 @@ class TrackPrompt:
     `id` is the track's index. `bars` are the absolute bars to write: none means the track is context, or,
     with `autoregressive`, that all of it is written. `mask_bars` are hidden from the model and come back
     unchanged. `new` asks for a track that is not there yet: `id` is then the number of score tracks (the
-    next new track has the next number), `autoregressive` is True, and `new` says what it is:
-    ``{"instrument": 0..127, "track_type": "melodic" or "drum"}``, both optional.
+    next new track has the next number), and `new` says what it is: ``{"instrument": 0..127 or a name,
+    "track_type": "melodic" or "drum"}``, both optional. `autoregressive` writes all of it, from left to
+    right; without it only `bars` are written, the others stay empty.
     """
 
     id: int

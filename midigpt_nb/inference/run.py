@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from midigpt_nb.errors import BudgetSpent, GenerationError
+from midigpt_nb.inference.asked_onsets import missing_onsets
 from midigpt_nb.inference.controls import may_be_empty
 from midigpt_nb.inference.events import Event, Finished, Status, StepFinished, StepStarted
 from midigpt_nb.inference.piece import Cell, Piece
@@ -42,8 +43,8 @@ class Progress:
     steps: int = 0
     tokens: int = 0  # all attempts
     truncated: bool = False
-    log_prob: float = 0.0  # of the attempts that were kept
-    kept_tokens: int = 0
+    # finished bar -> tokens, their log p; see `Attempt`
+    likelihoods: dict[Cell, tuple[int, float]] = field(default_factory=dict)
     failures: list[GenerationError] = field(default_factory=list)
     prompts: dict[int, Prompt] = field(default_factory=dict)  # by step
     kept: dict[int, list[int]] = field(default_factory=dict)  # tokens written, by step
@@ -55,6 +56,12 @@ class Progress:
     attempt: int = 0
     encode_seconds: float = 0.0
     decode_seconds: float = 0.0
+
+    @property
+    def log_prob(self) -> float:
+        """Log p per token of everything that stands in the result."""
+        tokens = sum(n for n, _ in self.likelihoods.values())
+        return sum(log_p for _, log_p in self.likelihoods.values()) / max(1, tokens)
 
 
 class TakeRun:
@@ -84,7 +91,7 @@ class TakeRun:
         self.limits, self.loop = limits, loop
         self._keep_going, self._log = keep_going, log
         self.progress = Progress(planner.piece)
-        self.status: Status = "done"
+        self.status: Status = "cancelled"  # until it has ended otherwise
         self.error: GenerationError | None = None
         self.runner = self.runner_for(candidate)
 
@@ -105,7 +112,10 @@ class TakeRun:
 
     def report(self) -> Report:
         """Requested, announced and realised attributes of everything that was written."""
-        return self._report(self.progress.piece)
+        p, planner = self.progress, self.planner
+        report = self._report(p.piece)
+        report.remarks = list(missing_onsets(planner.request, planner.piece, p.piece, p.written))
+        return report
 
     def adherence_of(self, piece: Piece) -> float:
         """Adherence with other notes in the written bars; 0 without wishes."""
@@ -160,14 +170,15 @@ class TakeRun:
             if stopped and self.loop.failure is not None:
                 raise self.loop.failure
             if stopped and self.loop.stopped == "cancelled":
-                self.status = "cancelled"
-            elif stopped and self.missing:
+                return
+            if stopped and self.missing:
                 raise BudgetSpent(
                     f"{self.limits.used_up()} ended it: {len(self.progress.written)} bars are finished, "
                     f"{len(self.missing)} are as they were",
                 )
-            elif self.progress.failures:
+            if self.progress.failures:
                 raise self.progress.failures[0]
+            self.status = "done"
         except GenerationError as failure:
             self.status = "budget" if isinstance(failure, BudgetSpent) else "failed"
             self.error = failure
@@ -249,8 +260,7 @@ class TakeRun:
         p.written += [cell for cell in outcome.cells if cell not in written]
         p.attempt = attempt.number
         p.kept[number] = attempt.tokens
-        p.log_prob += attempt.log_prob
-        p.kept_tokens += len(attempt.tokens)
+        p.likelihoods.update(attempt.likelihoods)
         announce(p.said, outcome, self.engine.symbols)
         for track, heard in outcome.prompt.heard.items():
             window = p.windows.setdefault(track, {})

@@ -48,7 +48,7 @@ class Row:
     tokens. `next_position` is the position of the first new token. `soft` weighs probabilities (see
     controls.py); `watch(legal ids, their logits, chosen id)` is told about every drawn or forced token.
     `log_prob` sums log p of what was written under the model itself: legal tokens only, temperature 1, no
-    filters.
+    filters. `ends`: tokens and `log_prob` so far, after each closed bar or block.
     """
 
     matcher: Any
@@ -62,7 +62,7 @@ class Row:
     watch: Callable[[NDArray[np.intp], NDArray[np.floating] | None, int], None] | None = None
     keep: bool = False  # remember the finished sequence for prompts that begin with it
     tokens: list[int] = field(default_factory=list)
-    ends: int = 0
+    ends: list[tuple[int, float]] = field(default_factory=list)
     complete: bool = False
     truncated: bool = False
     deadlock: GrammarDeadlock | None = None
@@ -83,8 +83,8 @@ class Row:
         self.waiting_positions.append(self.next_position)
         self.next_position += 1
         if token == self.end_token:
-            self.ends += 1
-            self.complete = self.ends >= self.n_ends
+            self.ends.append((len(self.tokens), self.log_prob))
+            self.complete = len(self.ends) >= self.n_ends
         if not self.complete and len(self.tokens) >= self.budget:
             self.truncated = True
 
@@ -236,8 +236,6 @@ class DecodeLoop:
             content = self._content[legal]
             q = apply_filters(q, content, k=s.top_k, p=s.top_p, anti_k=s.mask_k, anti_p=s.mask_p)
         chosen = draw(q, row.stream.uniform(len(row.tokens)))
-        if s.temperature == 1.0:
-            row.log_prob += math.log(plain[chosen]) if plain[chosen] > 0 else -math.inf
-        else:
-            row.log_prob += float(log_softmax(logits)[chosen])
+        known = s.temperature == 1.0 and plain[chosen] > 0
+        row.log_prob += math.log(plain[chosen]) if known else float(log_softmax(logits)[chosen])
         return int(legal[chosen])

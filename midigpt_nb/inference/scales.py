@@ -11,6 +11,7 @@ __all__ = ["GRID_UNITS", "NOTE_NAMES", "RANGES", "SCALES", "grid_ticks", "pitch_
 SCALES: dict[str, tuple[int, ...]] = {
     "chromatic": tuple(range(12)),
     "major": (0, 2, 4, 5, 7, 9, 11),
+    "minor": (0, 2, 3, 5, 7, 8, 10),  # what most people mean by it
     "natural_minor": (0, 2, 3, 5, 7, 8, 10),
     "harmonic_minor": (0, 2, 3, 5, 7, 8, 11),
     "melodic_minor": (0, 2, 3, 5, 7, 9, 11),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from midigpt_nb.errors import VocabularyError
 from midigpt_nb.inference.filters import log_softmax
 
 if TYPE_CHECKING:
+    from midigpt_nb.inference.backends.base import Backend
     from midigpt_nb.inference.engine import InferenceEngine
     from midigpt_nb.inference.prompt import Prompt
 
@@ -40,21 +42,10 @@ def score_tokens(engine: InferenceEngine, prompt: Prompt | None, ids: Sequence[i
 
 
 def _log_probs(engine: InferenceEngine, prompt: Prompt, ids: list[int]) -> list[float]:
-    limit = engine.backend.max_context
     matcher: Any = prompt.matcher.fork()
     mask = np.zeros(engine.symbols.size, dtype=np.uint8)
-    seen, places = prompt.feed.tolist(), prompt.positions.tolist()
-    following = prompt.length
-    decoding, fed = engine.backend.start(1), 0
     log_probs: list[float] = []
-    for token in ids:
-        if places[-1] >= limit or len(seen) > limit:  # move on: the later half of what was seen, from 0
-            seen = seen[-(limit // 2) :]
-            places, following = list(range(len(seen))), len(seen)
-            decoding, fed = engine.backend.start(1), 0
-        new = np.array(seen[fed:], dtype=np.int64), np.array(places[fed:], dtype=np.int64)
-        logits = decoding.logits([new[0]], [new[1]])[0]
-        fed = len(seen)
+    for token, logits in zip(ids, _logits(engine.backend, prompt, ids), strict=True):
         if matcher is None:
             mask[:] = 1
         elif matcher.complete:
@@ -69,7 +60,26 @@ def _log_probs(engine: InferenceEngine, prompt: Prompt, ids: list[int]) -> list[
         else:
             log_probs.append(float("-inf"))
             matcher = None
-        seen.append(token)
-        places.append(following)
-        following += 1
     return log_probs
+
+
+def _logits(backend: Backend, prompt: Prompt, ids: list[int]) -> Iterator[NDArray[np.float32]]:
+    """What the model expects before each of `ids`: one pass per window of the model."""
+    limit = backend.max_context
+    seen, places, following = prompt.feed.tolist(), prompt.positions.tolist(), prompt.length
+    rest = list(ids)
+    while rest:
+        if places[-1] >= limit or len(seen) > limit:  # move on: the later half of what was seen, from 0
+            seen = seen[-(limit // 2) :]
+            places, following = list(range(len(seen))), len(seen)
+        n = min(len(rest), max(1, limit - following + 1))
+        told = [places[-1], *range(following, following + n - 1)]
+        decoding = backend.start(1)
+        for start in range(0, len(seen) - 1, backend.prefill_chunk):
+            chunk = slice(start, min(start + backend.prefill_chunk, len(seen) - 1))
+            decoding.feed(0, np.array(seen[chunk]), np.array(places[chunk]))
+        yield from decoding.each(0, np.array([seen[-1], *rest[: n - 1]]), np.array(told))
+        seen += rest[:n]
+        places += range(following, following + n)
+        following += n
+        rest = rest[n:]

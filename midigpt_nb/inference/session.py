@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
+from midigpt_nb.attributes.tables import counted
 from midigpt_nb.errors import GenerationCancelled, Problem, RequestValidationError
 from midigpt_nb.inference.adherence import BEST_OF, repair, retold
 from midigpt_nb.inference.background import Flag, in_background
 from midigpt_nb.inference.events import AttemptRejected, BarFinished, Event, Finished
+from midigpt_nb.inference.interrupt import ctrl_c
 from midigpt_nb.inference.limits import CallLimits
 from midigpt_nb.inference.piece import Cell
 from midigpt_nb.inference.planning import Planner, summary
@@ -106,8 +107,6 @@ class SamplingSession:
         self._main: TakeRun | None = None
         self._result: Score | None = None
         self.status = ""
-        if self._config.temperature_escalation > 3:
-            warnings.warn("temperature_escalation is held at 3", UserWarning, stacklevel=3)
 
     # --- facts ------------------------------------------------------------------------------------
 
@@ -130,6 +129,13 @@ class SamplingSession:
         """The steps as plain data: window, autoregressive, bars per track id (as text)."""
         return summary(self.plan)
 
+    @property
+    def partial(self) -> Score:
+        """The score with every bar that the last run has finished so far, however it ended or goes on. A bar
+        counts when its step does: with `bars_per_step=1` one by one.
+        """
+        return self.score if self._main is None else self._main.score
+
     def report(self) -> Report:
         """Requested, announced and realised attributes of what the last run (its best take) wrote."""
         return Report() if self._main is None else self._main.report()
@@ -149,8 +155,13 @@ class SamplingSession:
         return None
 
     def __repr__(self) -> str:
-        bars = sum(len(b) for b in self.generated_bars.values())
-        return f"SamplingSession({bars} bars in {len(self.plan)} steps, seed {self.resolved_seed})"
+        bars, steps = sum(len(b) for b in self.generated_bars.values()), len(self.plan)
+        facts = [f"{counted(bars, 'bar')} in {counted(steps, 'step')}, seed {self.resolved_seed}"]
+        if self.dropped_context:
+            facts.append(f"{counted(len(self.dropped_context), 'track')} left out: too much for the model")
+        if self.status:
+            facts.append(self.status)
+        return f"SamplingSession({', '.join(facts)})"
 
     # --- one result -------------------------------------------------------------------------------
 
@@ -160,11 +171,12 @@ class SamplingSession:
         Raises `GenerationCancelled`, or a `GenerationError` (`BudgetSpent` when `max_tokens` or `max_seconds`
         ended it), with `.partial` (all finished bars) and `.status`. With ``on_failure="partial"`` the
         partial score is returned instead, `status` says how it ended, and a step that fails does not keep the
-        others from being written. Cancelling always raises.
+        others from being written. Cancelling always raises, and so does Ctrl-C: `KeyboardInterrupt`, also
+        with `.partial`.
         """
         keep_going = _keeps_going(on_failure)
-        self._refuse_to_only_plan()
-        event = _last(self._story(self._begin(), keep_going=keep_going))
+        event = self._drained(lambda call: self._story(call, keep_going=keep_going), lambda: self.partial)
+        assert isinstance(event, Finished)
         return self._outcome(event, keep_going)
 
     def stream(self) -> Iterator[Event]:
@@ -205,19 +217,18 @@ class SamplingSession:
         however many are written beside it (the setting `adherence` plays no part here). Takes that failed
         are in the list, with their status.
 
-        Raises `GenerationCancelled`, its `.partial` being the takes so far, and the error of the first take
-        when none of them finished a bar.
+        Raises `GenerationCancelled` (and Ctrl-C `KeyboardInterrupt`), its `.partial` being the takes so far,
+        and the error of the first take when none of them finished a bar.
         """
-        for _ in self.stream_takes(n):
-            pass
+        self._refuse_too_few(n)
+        self._drained(lambda call: self._takes(call, n), self.last_takes)
         return self._checked()
 
     def stream_takes(self, n: int = 8) -> Iterator[Event]:
         """The events of `n` takes as they come, interleaved, each with its `take`; `Finished` ends each
         take. Afterwards `last_takes()` has the results.
         """
-        if n < 1:
-            raise RequestValidationError([Problem("n", n, "is too few", ">= 1")])
+        self._refuse_too_few(n)
         self._refuse_to_only_plan()
         return self._takes(self._begin(), n)
 
@@ -231,13 +242,19 @@ class SamplingSession:
 
         Raises `GenerationCancelled`; its `.partial` is the list so far.
         """
-        for _ in self.stream_takes(self._config.num_candidates):
-            pass
+        self._drained(lambda call: self._takes(call, self._config.num_candidates), self._begun)
+        if any(take.status == "cancelled" for take in self.last_takes()):
+            raise GenerationCancelled(partial=self._begun(), gen_count=self.gen_count)
+        return self._begun()
+
+    def _begun(self) -> list[dict[str, Any]]:
+        """The takes that wrote something or ended by themselves, as `run_variations` gives them."""
         takes = sorted(self.last_takes(), key=lambda take: take.number)
-        if any(take.status == "cancelled" for take in takes):
-            begun = [_as_dict(take) for take in takes if take.gen_count or take.status != "cancelled"]
-            raise GenerationCancelled(partial=begun, gen_count=self.gen_count)
-        return [_as_dict(take) for take in takes]
+        return [_as_dict(take) for take in takes if take.gen_count or take.status != "cancelled"]
+
+    def _refuse_too_few(self, n: int) -> None:
+        if n < 1:
+            raise RequestValidationError([Problem("n", n, "is too few", ">= 1")])
 
     def _takes(self, call: _Call, n: int) -> Iterator[Event]:
         runs = call.runs = [self._take_run(call, i, keep_going=False) for i in range(n)]
@@ -269,6 +286,18 @@ class SamplingSession:
         call = self._call = _Call(self, cancelled)
         self._main, self._result, self.status = None, None, "running"
         return call
+
+    def _drained(self, story: Callable[[_Call], Iterator[Event]], partial: Callable[[], Any]) -> Event:
+        """Let a story go to its end; its last event. Ctrl-C ends it as `cancel_event` does, then raises."""
+        self._refuse_to_only_plan()
+        flag = Flag(lambda: self.cancel_event.is_set())
+        with ctrl_c(flag.set) as pressed:
+            last = deque(story(self._begin(flag)), maxlen=1).pop()
+        if pressed():
+            stop = KeyboardInterrupt("stopped; `.partial` and `session.partial` hold what was finished")
+            stop.partial, stop.status = partial(), "cancelled"  # type: ignore[attr-defined]
+            raise stop
+        return last
 
     def _in_background(self, story: Callable[[_Call], Iterator[Event]]) -> AsyncIterator[Event]:
         flag = Flag(lambda: self.cancel_event.is_set())
@@ -345,6 +374,8 @@ class SamplingSession:
                 yield event
         finally:
             call.loop.release()
+            if self._call is call and self.status == "running":  # whoever listened went away
+                self.status = "cancelled"
 
     def _first_picture(self) -> dict[str, Any]:
         planner = self._planner
@@ -473,13 +504,6 @@ def _keeps_going(on_failure: str) -> bool:
             [Problem("on_failure", on_failure, "there is no such choice", "'raise', 'partial'")]
         )
     return on_failure == "partial"
-
-
-def _last(events: Iterator[Event]) -> Finished:
-    """Let a run go to its end."""
-    last = deque(events, maxlen=1).pop()
-    assert isinstance(last, Finished)
-    return last
 
 
 def _ended(run: TakeRun) -> Iterator[Event | None]:

@@ -42,12 +42,21 @@ class Attempt:
     complete: bool = False
     stopped: bool = False
     deadlock: str = ""
-    log_prob: float = 0.0
+    ends: list[tuple[int, float]] = field(default_factory=list)  # see `Row.ends`
 
     @property
     def finished(self) -> dict[Cell, list[Placed]]:
         """Notes of the blocks that were written to their end."""
         return {(b.track, b.bar): self.placed.get((b.track, b.bar), []) for b in self.blocks if b.finished}
+
+    @property
+    def likelihoods(self) -> dict[Cell, tuple[int, float]]:
+        """Tokens of each finished block, and the sum of their log p."""
+        starts = [(0, 0.0), *self.ends]
+        return {
+            (block.track, block.bar): (end - start, log_prob - before)
+            for block, (start, before), (end, log_prob) in zip(self.blocks, starts, self.ends, strict=False)
+        }
 
 
 @dataclass
@@ -206,7 +215,7 @@ class StepRunner:
             loop.close(row)
         yield from reporter.flush()
         attempt.stopped = not row.done
-        attempt.complete, attempt.log_prob = row.complete, row.log_prob
+        attempt.complete, attempt.ends = row.complete, row.ends
         attempt.deadlock = "" if row.deadlock is None else str(row.deadlock)
         return attempt
 
@@ -238,7 +247,8 @@ def _told(lane: _Lane) -> Generator[Event, None, None]:
 
 
 _HINTS = {
-    "silence": "ask for more density, or set silence_check=False",
+    "silence": "ask for more density, loosen the limits (notes of the bar before may still ring), "
+    "or set silence_check=False",
     "novelty": "raise the temperature or novelty_threshold, or set novelty_check=False",
     "deadlock": "loosen the limits",
 }

@@ -55,7 +55,7 @@ class Take:
         return cls(
             score=run.score,
             seed=run.seed,
-            log_prob=p.log_prob / max(1, p.kept_tokens),
+            log_prob=p.log_prob,
             adherence=report.adherence,
             novelty=1.0 - similarity(run.planner.piece, p.piece, cells) if cells else 0.0,
             status=run.status,
@@ -79,6 +79,7 @@ class Take:
     def __repr__(self) -> str:
         held = "" if self.adherence is None else f"adherence {self.adherence:.0%}, "
         facts = f"{held}log_prob {self.log_prob:.2f}, novelty {self.novelty:.0%}"
+        facts = facts if self.cells else "nothing written"
         return f"Take({self.number}, seed {self.seed}, {self.status}, {facts})"
 
 
@@ -120,6 +121,9 @@ class Takes(list[Take]):
             chosen.append(far)
         return chosen
 
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self)) or "Takes(none)"
+
     def _repr_html_(self) -> str:
         names = ("take", "seed", "status", "adherence", "log_prob per token", "novelty", "tokens")
         head = "".join(f"<th>{name}</th>" for name in names)
@@ -132,7 +136,7 @@ class Takes(list[Take]):
 
 def _row(take: Take) -> tuple[Any, ...]:
     held = "" if take.adherence is None else f"{take.adherence:.0%}"
-    measured = (held, f"{take.log_prob:.3f}", f"{take.novelty:.0%}")
+    measured = (held, f"{take.log_prob:.3f}", f"{take.novelty:.0%}") if take.cells else ("", "", "")
     return (take.number, take.seed, take.status, *measured, take.gen_count)
 
 

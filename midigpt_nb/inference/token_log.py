@@ -44,6 +44,9 @@ class TokenLog:
         self.step = 0
         self._pos = 0
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._pos} tokens in {self.step} steps)"
+
     def write(self, record: Record) -> None:
         """Take one record."""
         self.records.append(record)

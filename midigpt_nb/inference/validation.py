@@ -11,7 +11,15 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from midigpt_nb.errors import Problem, RequestValidationError
-from midigpt_nb.inference.case import MOST_APPENDED, Case, make_case, new_tracks, targets_of, whole_numbers
+from midigpt_nb.inference.case import (
+    MOST_APPENDED,
+    Case,
+    make_case,
+    new_tracks,
+    program_number,
+    targets_of,
+    whole_numbers,
+)
 from midigpt_nb.inference.config import AUTO, InferenceConfig, setting_allows, settings
 from midigpt_nb.inference.controls import model_facts
 from midigpt_nb.inference.request import GenerationRequest, TrackPrompt
@@ -106,10 +114,11 @@ def mask_mode(case: Case) -> Iterator[Problem]:
 def score_shape(case: Case) -> Iterator[Problem]:
     """The score has tracks of equal length."""
     if not case.n_bars:
-        yield Problem("score", 0, "has no tracks", "at least one track")
+        hint = "new={'instrument': ...} in a TrackPrompt adds one"
+        yield Problem("score", 0, "has no tracks", "at least one track", hint)
     elif min(case.n_bars) != max(case.n_bars):
         yield Problem("score", case.n_bars, "its tracks differ in their number of bars", "equal numbers")
-    elif case.n_bars[0] == 0:
+    elif case.n_bars[0] == 0 and case.n_score_tracks:
         yield Problem("score", 0, "has no bars", "at least one bar")
 
 
@@ -133,14 +142,17 @@ def track_ids(case: Case) -> Iterator[Problem]:
 
 
 def added_tracks(case: Case) -> Iterator[Problem]:
-    """A track to be added is written from scratch: autoregressive, with an instrument and a kind."""
+    """A track to be added is written, all of it or some bars, and has an instrument and a kind."""
     for i, prompt in enumerate(case.request.tracks):
         if prompt.new is None:
             continue
         path = f"tracks[{i}]"
-        if not prompt.autoregressive or prompt.ignore:
-            message = "a new track has nothing yet that could be filled in or left alone"
-            yield Problem(f"{path}.autoregressive", prompt.autoregressive, message, "True")
+        if prompt.ignore:
+            yield Problem(f"{path}.ignore", True, "a new track holds nothing yet", "False")
+        elif not prompt.autoregressive and not prompt.bars:
+            message = "which bars of the new track are to be written?"
+            hint = "autoregressive=True writes all of it"
+            yield Problem(f"{path}.bars", prompt.bars, message, "a list of bars", hint)
         for name, value in prompt.new.items():
             here = f"{path}.new[{name!r}]"
             if name not in ("instrument", "track_type"):
@@ -156,18 +168,6 @@ def added_tracks(case: Case) -> Iterator[Problem]:
                 yield Problem(
                     here, value, "there is no such instrument", "0..127, or a General MIDI name", hint
                 )
-
-
-def program_number(value: Any) -> int | None:
-    """The General MIDI program of a number or a name; None when there is none.
-
-    >>> program_number("violin"), program_number(33), program_number(128)
-    (40, 33, None)
-    """
-    if isinstance(value, str):
-        names = [name.casefold() for name in PROGRAMS]
-        return names.index(value.casefold()) if value.casefold() in names else None
-    return value if is_whole(value) and 0 <= value <= 127 else None
 
 
 def context_ids(case: Case) -> Iterator[Problem]:
@@ -213,8 +213,9 @@ def bar_numbers(case: Case) -> Iterator[Problem]:
                 message = f"a continuation adds {MOST_APPENDED} bars at most"
                 yield Problem(f"{path}.bars", wrong, message, f"0..{end - 1}")
             elif wrong:
-                hint = "autoregressive=True adds bars" if name == "bars" and n in wrong else ""
-                yield Problem(f"{path}.{name}", wrong, "there are no such bars", f"0..{n - 1}", hint)
+                hint = "autoregressive=True adds bars" if name == "bars" and (n in wrong or not n) else ""
+                allowed = f"0..{n - 1}" if n else "none: there are no bars yet"
+                yield Problem(f"{path}.{name}", wrong, "there are no such bars", allowed, hint)
         if prompt.autoregressive:
             yield from _to_the_end(path, prompt, n)
 
@@ -223,7 +224,7 @@ def _to_the_end(path: str, prompt: TrackPrompt, n: int) -> Iterator[Problem]:
     bars = sorted(whole_numbers(prompt.bars))
     if not bars or bars[0] < 0:
         return
-    if bars != list(range(bars[0], bars[-1] + 1)) or bars[-1] < n - 1 or bars[0] > n:
+    if bars != list(range(bars[0], bars[0] + len(bars))) or bars[-1] < n - 1 or bars[0] > n:
         message = "a continued track is written from one bar to the end, without gaps or repeats"
         yield Problem(f"{path}.bars", prompt.bars, message, f"[k, ..., {n - 1}], further, or []")
 

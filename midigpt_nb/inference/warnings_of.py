@@ -7,8 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from midigpt_nb.inference.case import Case
+from midigpt_nb.inference.control_values import positions_of
+from midigpt_nb.inference.controls import control_of, limit_of
+from midigpt_nb.inference.request import TrackPrompt
+from midigpt_nb.inference.wish_rules import bar_wish
 
 __all__ = ["warnings_of"]
+
+MOST_COUNTED = 1000  # notes of a bar; no level begins above
 
 
 def warnings_of(case: Case, pitch_range: tuple[int, int]) -> Iterator[str]:
@@ -20,6 +26,8 @@ def warnings_of(case: Case, pitch_range: tuple[int, int]) -> Iterator[str]:
         if track not in ignored:
             yield from _notes(case, track, pitch_range)
     yield from _out_of_reach(case)
+    yield from _limited_wishes(case)
+    yield from _outside_the_bar(case)
     yield from _idle_controls(case)
 
 
@@ -69,6 +77,81 @@ def _out_of_reach(case: Case) -> Iterator[str]:
                 yield (
                     f"{path}.attributes[{name!r}]: {value} cannot be reached while the other bars stay "
                     f"as they are; within reach: {low}..{high}"
+                )
+
+
+def _limited_wishes(case: Case) -> Iterator[str]:
+    """Levels above what a limit allows, each once per prompt."""
+    if case.analyzer is None:
+        return
+    for path, prompt in case.prompts():
+        told: set[tuple[str, str, str]] = set()
+        for bar in case.written(prompt):
+            own = f"{path}.bar_attributes[{bar}]", prompt.bar_attributes.get(bar, {})
+            for where, levels in ((f"{path}.attributes", prompt.attributes), own):
+                for name, level in levels.items():
+                    limit = _limit_of_level(case, prompt, bar, name)
+                    if not limit or (where, name, limit) in told:
+                        continue
+                    told.add((where, name, limit))
+                    highest = _highest(case, prompt, bar, name)
+                    if level > highest:
+                        words = f"{level} cannot be reached under {limit}; at most {highest} can"
+                        yield f"{where}[{name!r}]: {words}"
+
+
+_LIMITED_BY = {"note_density": "density_hard_limit", "max_polyphony": "sounding_limit"}
+
+
+def _limit_of_level(case: Case, prompt: TrackPrompt, bar: int, name: str) -> str:
+    """The limit that stands against an attribute in a bar, in words; '' for none."""
+    limit = _LIMITED_BY.get(name.removeprefix("bar_"), "")
+    value = limit_of(case.request, prompt, bar, limit) if limit else 0
+    return f"{limit} {value}" if value else ""
+
+
+def _highest(case: Case, prompt: TrackPrompt, bar: int, name: str) -> int:
+    """The highest level of a limited attribute that the limit allows in a bar."""
+    limit = _LIMITED_BY[name.removeprefix("bar_")]
+    value = int(limit_of(case.request, prompt, bar, limit))
+    assert case.analyzer is not None
+    wish = bar_wish(case.analyzer, name)
+    if limit == "sounding_limit" or wish is None:
+        return value - 1
+    return _density_of(case, prompt, wish, value)
+
+
+def _density_of(case: Case, prompt: TrackPrompt, wish: tuple[str, str], notes: int) -> int:
+    """The level of a density attribute in a bar of so many notes, for the track's instrument."""
+    from midigpt_nb import _core
+
+    assert case.analyzer is not None
+    level, name = wish
+    rows = np.zeros((min(notes, MOST_COUNTED), 5), dtype=np.int32)
+    rows[:, :4] = (0, 1, 60, 64)
+    table = _core.ScoreTable(
+        notes=rows,
+        bars=np.array([[0, 4, 4, 0]], dtype=np.int32),
+        tracks=np.array([[0, case.instruments[prompt.id], case.drums[prompt.id]]], dtype=np.int32),
+        resolution=case.facts.resolution,
+    )
+    if level == "bar":
+        return int(case.analyzer.bar_values(table, 0)[name][0])
+    return int(case.analyzer.track_values(table, 0)[name])
+
+
+def _outside_the_bar(case: Case) -> Iterator[str]:
+    """Onsets of an exact rhythm behind the end of a shorter bar."""
+    for path, prompt in case.prompts():
+        for bar in case.written(prompt):
+            rhythm = control_of(prompt, bar, "rhythm_mask") or {}
+            ticks = case.bar_ticks(prompt.id, bar)
+            onsets = positions_of(rhythm) if "positions" in rhythm else []
+            late = [tick for tick, _ in onsets if tick >= ticks]
+            if late:
+                yield (
+                    f"{path}: rhythm_mask asks for onsets at {', '.join(map(str, late))}, but bar {bar} has "
+                    f"{ticks} ticks; they are left out there"
                 )
 
 

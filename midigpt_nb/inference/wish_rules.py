@@ -10,7 +10,7 @@ from midigpt_nb.attributes.registry import Attribute
 from midigpt_nb.errors import Problem
 from midigpt_nb.inference.case import Case
 from midigpt_nb.inference.config import setting_allows
-from midigpt_nb.inference.control_values import empty_pitch_mask, positions_of
+from midigpt_nb.inference.control_values import empty_pitch_mask, metre_index, positions_of
 from midigpt_nb.inference.controls import LIMITS, Level, check_control, control_of, limit_of
 from midigpt_nb.inference.request import TrackPrompt
 from midigpt_nb.inference.suggest import suggestion
@@ -50,8 +50,17 @@ def _taught(row: Attribute) -> bool:
     return row.emitted and row.name not in _NEVER_TAUGHT
 
 
-def _instead(name: str) -> str:
-    control = _INSTEAD.get(name.removeprefix("bar_"), "")
+# TABLE: the same for drums, which have no lengths.
+_INSTEAD_FOR_DRUMS = {
+    "max_polyphony": "polyphony_hard_limit limits the notes that begin together",
+    "min_note_duration": "",
+    "max_note_duration": "",
+}
+
+
+def _instead(name: str, drum: bool = False) -> str:
+    name = name.removeprefix("bar_")
+    control = {**_INSTEAD, **(_INSTEAD_FOR_DRUMS if drum else {})}.get(name, "")
     return f"the control {control}" if control else ""
 
 
@@ -74,7 +83,7 @@ def _value_problem(case: Case, path: str, name: str, value: Any, track: int) -> 
         fitting = [a for a in case.analyzer.attributes if a.level == row.level and _taught(a)]
         names = ", ".join(a.name for a in fitting if a.applies_to(case.drums[track]))
         message = f"{name!r} is for {row.track_type} tracks, this one is {kind}"
-        yield Problem(path, value, message, names or "none", _instead(name))
+        yield Problem(path, value, message, names or "none", _instead(name, case.drums[track]))
 
 
 def _known(case: Case, *levels: str) -> list[str]:
@@ -83,9 +92,9 @@ def _known(case: Case, *levels: str) -> list[str]:
     return [a.name for a in case.analyzer.attributes if a.level in levels and _taught(a)]
 
 
-def _unknown(name: str, known: Sequence[str], otherwise: str) -> str:
+def _unknown(name: str, known: Sequence[str]) -> str:
     """What to do about a name that the model does not have."""
-    return _instead(name) or suggestion(name, known) or otherwise
+    return _instead(name) or suggestion(name, known) or ("" if known else "this model has none")
 
 
 def track_attributes(case: Case) -> Iterator[Problem]:
@@ -98,7 +107,7 @@ def track_attributes(case: Case) -> Iterator[Problem]:
             row = case.analyzer.get(name)
             known = _known(case, "track")
             if row is None:
-                hint = _unknown(name, known, "this model has none")
+                hint = _unknown(name, known)
                 yield Problem(here, value, "this model has no such attribute", ", ".join(known), hint)
             elif row.level != "track":
                 yield Problem(here, value, "this attribute belongs to bars", "", "put it in bar_attributes")
@@ -144,7 +153,7 @@ def bar_attributes(case: Case) -> Iterator[Problem]:
                 if wish is not None:
                     yield from _value_problem(case, f"{here}[{name!r}]", wish[1], value, prompt.id)
                 else:
-                    hint = _unknown(name, known, "this model has none")
+                    hint = _unknown(name, known)
                     message = "this model has no such attribute"
                     yield Problem(f"{here}[{name!r}]", value, message, ", ".join(known), hint)
 
@@ -192,10 +201,10 @@ def metre_changes(case: Case) -> Iterator[Problem]:
     wishes: dict[int, dict[int, tuple[int, str]]] = {}  # bar -> track -> index, path
     for path, prompt in case.prompts():
         for bar in case.written(prompt):
-            value = control_of(prompt, bar, "time_signature")
-            if is_whole(value) and 0 <= value < len(case.facts.metres):
+            index = metre_index(control_of(prompt, bar, "time_signature"), case.facts.metres)
+            if index is not None:
                 place = _path_of(path, prompt, bar, "time_signature")
-                wishes.setdefault(bar, {})[prompt.id] = (value, place)
+                wishes.setdefault(bar, {})[prompt.id] = (index, place)
     told: set[str] = set()
     for bar in sorted(wishes):
         for problem in _metre_problem(case, bar, wishes[bar]):
@@ -233,18 +242,24 @@ def impossible_together(case: Case) -> Iterator[Problem]:
     for path, prompt in case.prompts():
         if prompt.ignore or any(_controls_of(case, path, prompt)):
             continue
-        told: set[tuple[str, str]] = set()
-        for bar in case.written(prompt):
-            for problem in (*_bar_together(case, path, prompt, bar), *_voices(case, path, prompt, bar)):
-                if (problem.path, problem.message[:24]) not in told:
-                    told.add((problem.path, problem.message[:24]))
-                    yield problem
+        for rule in (_no_pitch_left, _two_rhythms, _voices):
+            told: set[str] = set()
+            for bar in case.written(prompt):
+                for problem in rule(case, path, prompt, bar):
+                    if problem.path not in told:
+                        told.add(problem.path)
+                        yield problem
 
 
-def _bar_together(case: Case, path: str, prompt: TrackPrompt, bar: int) -> Iterator[Problem]:
+def _no_pitch_left(case: Case, path: str, prompt: TrackPrompt, bar: int) -> Iterator[Problem]:
+    """What a bar's pitch mask and its track's leave together."""
     mask = control_of(prompt, bar, "pitch_mask")
     if mask and bar in prompt.bar_controls:
         yield from empty_pitch_mask(mask, case.facts, _path_of(path, prompt, bar, "pitch_mask"))
+
+
+def _two_rhythms(case: Case, path: str, prompt: TrackPrompt, bar: int) -> Iterator[Problem]:
+    """Onsets that are to be written exactly: from one place only, in the bar, within the limits."""
     rhythm, remix = control_of(prompt, bar, "rhythm_mask"), control_of(prompt, bar, "remix")
     if rhythm and remix:
         here = _path_of(path, prompt, bar, "remix")

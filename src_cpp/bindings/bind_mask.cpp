@@ -83,11 +83,12 @@ std::unique_ptr<MatcherOptions> make_options(bool autoregressive, int n_bars, co
                                              const NumberOrList& polyphony_limit, const NumberOrList& density_limit,
                                              const NumberOrList& sounding_limit, const NumberOrList& max_duration,
                                              const NumberOrList& max_end, const NumberOrList& allow_empty, bool velocity,
-                                             bool microtiming, bool optional_attributes, const std::vector<std::string>& excluded) {
+                                             bool microtiming, bool optional_attributes, const std::vector<std::string>& excluded,
+                                             const std::vector<std::string>& required_track, const std::vector<std::string>& required_bar) {
   return std::make_unique<MatcherOptions>(MatcherOptions{
       autoregressive, n_bars, bar_metres, pins(track), bar_pins(bars), per_block(polyphony_limit), per_block(density_limit),
       per_block(sounding_limit), per_block(max_duration), per_block(max_end), per_block(allow_empty), velocity, microtiming,
-      optional_attributes, types(excluded)});
+      optional_attributes, types(excluded), types(required_track), types(required_bar)});
 }
 
 // A contiguous writable array of bytes or bools, one per token.
@@ -111,7 +112,8 @@ void bind_options(py::module_& m) {
            py::arg("bar_pins") = std::map<int, NamedValues>{}, py::arg("polyphony_limit") = 0, py::arg("density_limit") = 0,
            py::arg("sounding_limit") = 0, py::arg("max_duration") = 0, py::arg("max_end") = 0, py::arg("allow_empty") = false,
            py::arg("velocity") = true, py::arg("microtiming") = true, py::arg("optional_attributes") = true,
-           py::arg("excluded_attributes") = std::vector<std::string>{})
+           py::arg("excluded_attributes") = std::vector<std::string>{}, py::arg("required_track_attributes") = std::vector<std::string>{},
+           py::arg("required_bar_attributes") = std::vector<std::string>{})
       .def_readwrite("autoregressive", &MatcherOptions::autoregressive)
       .def_readwrite("n_bars", &MatcherOptions::n_bars)
       .def_readwrite("bar_metres", &MatcherOptions::bar_metres)

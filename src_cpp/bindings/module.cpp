@@ -19,6 +19,20 @@ void raise(const char* name, const midigpt::GrammarDeadlock& error) {
   py::set_error(type, type(error.what(), py::arg("state") = error.state, py::arg("constraints") = error.constraints));
 }
 
+// Class.__new__(Class) makes an object without a value. Where one is used, pybind11 takes memory that nobody has written for its value; this
+// stands in the place of the function that would give that memory.
+void* refuse_empty_object(std::size_t) {
+  throw py::type_error("an object made by __new__ alone holds nothing; call its class instead");
+}
+
+void refuse_empty_objects(const py::module_& m) {
+  for (const auto& [name, value] : py::dict(m.attr("__dict__"))) {
+    if (PyType_Check(value.ptr()) == 0) continue;
+    auto* info = py::detail::get_type_info(reinterpret_cast<PyTypeObject*>(value.ptr()));
+    if (info != nullptr) info->operator_new = &refuse_empty_object;
+  }
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_core, m) {
@@ -46,4 +60,5 @@ PYBIND11_MODULE(_core, m) {
   bind_codec(m);
   bind_mask(m);
   bind_plan(m);
+  refuse_empty_objects(m);
 }

@@ -77,9 +77,11 @@ bool Grammar::follow(Place& place, const Token& token, std::span<const FillBlock
   const Row* row = find(place, token.type);
   if (row == nullptr) return false;
   if (token.type == TokenType::FillInStart && place.block + 1 >= static_cast<int>(blocks.size())) return false;
-  count(place, token, *row, blocks);
-  place.state = arrives_[index(row->next)];
-  if (place.state == GrammarState::Onset && place.is_drum) place.state = GrammarState::NoteDone;
+  Place next = place;
+  count(next, token, *row, blocks);
+  next.state = arrives_[index(row->next)];
+  if (next.state == GrammarState::Onset && next.is_drum) next.state = GrammarState::NoteDone;
+  place = next;
   return true;
 }
 

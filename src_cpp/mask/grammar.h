@@ -76,7 +76,7 @@ class Grammar {
   [[nodiscard]] const Vocabulary& vocabulary() const { return *vocabulary_; }
 
   // Moves past a token, guards aside. False, and unmoved, when no row allows its type here, or no block waits for a FillInStart.
-  // Throws VocabularyError for a track longer than kLongestTrack.
+  // Throws VocabularyError, and stays where it is, for a track longer than kLongestTrack.
   [[nodiscard]] bool follow(Place& place, const Token& token, std::span<const FillBlock> blocks) const;
 
   // The tokens that may be generated at `place`, before any constraint. `may_be_empty`: this bar or block may end without a note.

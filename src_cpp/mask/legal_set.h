@@ -63,8 +63,9 @@ class LegalSet {
     for (std::size_t i = 0; i < n_; ++i) {
       LegalRange& range = ranges_[i];
       if (range.type != type) continue;
-      range.start = std::max(range.start, range.base + first);
-      range.end = std::min(range.end, range.base + last);
+      const int size = range.end - range.base;  // a wish may name any number, also one that no sum could hold
+      range.start = std::max(range.start, range.base + std::clamp(first, 0, size));
+      range.end = std::min(range.end, range.base + std::clamp(last, 0, size));
     }
     keep_if([](const LegalRange& range) { return range.start < range.end; });
   }

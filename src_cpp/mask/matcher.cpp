@@ -58,15 +58,16 @@ std::vector<int> bar_metres(const Prompt& prompt, const MatcherOptions& options,
 }
 
 void check_exclusions(const MatcherOptions& options) {
-  const auto check = [&](const std::vector<Pin>& pins) {
-    for (const Pin& pin : pins) {
-      for (const TokenType type : options.excluded_attributes) {
-        if (pin.type == type) throw VocabularyError(std::string(token_type_name(type)) + " is both requested and excluded");
-      }
-    }
+  const auto check = [&](TokenType type) {
+    if (std::ranges::find(options.excluded_attributes, type) == options.excluded_attributes.end()) return;
+    throw VocabularyError(std::string(token_type_name(type)) + " is both requested and excluded");
   };
-  check(options.track_pins);
-  for (const auto& [bar, pins] : options.bar_pins) check(pins);
+  for (const Pin& pin : options.track_pins) check(pin.type);
+  for (const auto& [bar, pins] : options.bar_pins) {
+    for (const Pin& pin : pins) check(pin.type);
+  }
+  for (const TokenType type : options.required_track_attributes) check(type);
+  for (const TokenType type : options.required_bar_attributes) check(type);
 }
 
 void add_pins(Constraints& list, const Vocabulary& vocabulary, const Prompt& prompt, std::span<const TokenId> tokens,
@@ -101,7 +102,7 @@ void check_limits(const MatcherOptions& options, int n) {
 }
 
 // The bars to be written with their place in time: the fill blocks, or the bars of the autoregressive track as far as their metres
-// are known.
+// are known and the grammar lets a track go.
 std::vector<FillBlock> written_bars(const Prompt& prompt, const Vocabulary& vocabulary, const MatcherOptions& options, int n_bars) {
   if (prompt.infill) return prompt.blocks;
   std::vector<FillBlock> bars;
@@ -110,7 +111,7 @@ std::vector<FillBlock> written_bars(const Prompt& prompt, const Vocabulary& voca
                                                                      : std::vector<int>(static_cast<std::size_t>(n_bars), 0);
   int start = 0;
   for (const int value : metres) {
-    if (value < 0) break;
+    if (value < 0 || start > kLongestTrack) break;
     const bool named = vocabulary.has(TokenType::TimeSig) && !vocabulary.config().time_signatures.empty();
     const auto [numerator, denominator] = named ? vocabulary.time_signature(value) : std::pair{4, 4};
     const int ticks = static_cast<int>(bar_ticks(numerator, denominator, resolution));

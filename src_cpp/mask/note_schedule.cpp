@@ -20,7 +20,7 @@ void check(int block, const NoteSchedule::Groups& groups) {
 
 bool allows(const LegalSet& legal, TokenType type, int value) {
   for (const LegalRange& range : legal.ranges()) {
-    if (range.type == type && range.contains(range.base + value)) return true;
+    if (range.type == type && value < range.end - range.base && range.contains(range.base + value)) return true;
   }
   return false;
 }

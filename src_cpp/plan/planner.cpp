@@ -115,23 +115,26 @@ void plan_in_turns(std::vector<Step>& steps, int n_bars, Targets begin, Targets 
   }
 }
 
-// What one track still has to write.
+// What one track still has to write: its bars from `next` on.
 struct Waiting {
   int track;
   std::vector<std::pair<int, int>> bars;  // (bar, kind), ascending
+  std::size_t next = 0;
+
+  [[nodiscard]] bool done() const { return next == bars.size(); }
+  [[nodiscard]] int first_bar() const { return bars[next].first; }
 };
 
 // The waiting bars of a track before `end`, as far as they are of one kind.
 TrackBars take(Waiting& waiting, int end) {
   TrackBars taken{waiting.track, {}};
-  if (waiting.bars.empty()) return taken;
-  const int kind = waiting.bars.front().second;
-  if (waiting.bars.front().first >= end) return taken;
-  std::erase_if(waiting.bars, [&](const auto& pair) {
-    const bool goes = pair.first < end && pair.second == kind;
-    if (goes) taken.bars.push_back(pair.first);
-    return goes;
-  });
+  if (waiting.done()) return taken;
+  const int kind = waiting.bars[waiting.next].second;
+  const auto from = waiting.bars.begin() + static_cast<std::ptrdiff_t>(waiting.next);
+  const auto to = std::find_if(from, waiting.bars.end(), [&](const auto& pair) { return pair.first >= end; });
+  const auto rest = std::stable_partition(from, to, [&](const auto& pair) { return pair.second == kind; });
+  for (auto pair = from; pair != rest; ++pair) taken.bars.push_back(pair->first);
+  waiting.next += taken.bars.size();
   return taken;
 }
 
@@ -140,13 +143,13 @@ void plan_infill(std::vector<Step>& steps, int n_bars, Targets begin, Targets en
   const int chunk = o.bars_per_step > 0 ? o.bars_per_step : o.model_dim;
   std::vector<Waiting> group;
   for (auto target = begin; target != end; ++target) {
-    group.push_back({target->track, {}});
+    group.push_back({target->track, {}, 0});
     for (std::size_t i = 0; i < target->bars.size(); ++i) group.back().bars.emplace_back(target->bars[i], target->kinds[i]);
   }
   while (true) {
     int from = n_bars;
     for (const Waiting& waiting : group) {
-      if (!waiting.bars.empty()) from = std::min(from, waiting.bars.front().first);
+      if (!waiting.done()) from = std::min(from, waiting.first_bar());
     }
     if (from == n_bars) return;
     Step step{0, 0, false, {}, {}};

@@ -13,6 +13,20 @@
 namespace midigpt {
 namespace {
 
+// No sum or product of ticks below comes near the end of an int64; the piece with the most bars is shorter.
+constexpr std::int64_t kMostTicks = std::int64_t{1} << 46;
+constexpr int kMostTicksPerQuarter = 0x7FFF;
+constexpr std::size_t kMostChunks = 0xFFFF;
+constexpr std::size_t kMostEvents = std::size_t{1} << 25;  // of the new file: stretches can be repeated without end
+
+using Tempi = std::vector<std::pair<std::int64_t, std::int32_t>>;
+
+bool in_range(std::int64_t tick) { return tick >= 0 && tick <= kMostTicks; }
+
+void require(bool holds, const std::string& message) {
+  if (!holds) throw ScoreError(message);
+}
+
 // Order of events at one tick and span: what the grid says, what is said again, the stretch's own.
 enum Phase { kGrid, kSaidAgain, kOwn };
 
@@ -154,12 +168,10 @@ class Source {
   std::vector<bool> dropped_;
 };
 
-using Tempi = std::vector<std::pair<std::int64_t, std::int32_t>>;
-
 class Assembler {
  public:
-  Assembler(std::span<const MidiSource> sources, std::span<const TimeSpan> spans, std::span<const FileBar> grid, std::int64_t length, int ticks_per_quarter, const Tempi* tempi)
-      : given_(sources), spans_(spans), grid_(grid), length_(length), ticks_per_quarter_(ticks_per_quarter), tempi_(tempi) {
+  Assembler(std::span<const MidiSource> sources, std::vector<TimeSpan> spans, std::span<const FileBar> grid, std::int64_t length, int ticks_per_quarter, const Tempi* tempi)
+      : given_(sources), spans_(std::move(spans)), grid_(grid), length_(length), ticks_per_quarter_(ticks_per_quarter), tempi_(tempi) {
     for (const MidiSource& source : sources) sources_.emplace_back(source, ticks_per_quarter, tempi == nullptr);
     std::size_t n_chunks = 0;
     for (const MidiSource& source : sources) {
@@ -170,12 +182,13 @@ class Assembler {
     chunks_.resize(std::max<std::size_t>(n_chunks, 1));
     chunk_ends_.assign(chunks_.size(), 0);
     std::int64_t at = 0;
-    for (const TimeSpan& span : spans) {
+    for (const TimeSpan& span : spans_) {
       starts_.push_back(at);
-      at += (&span == &spans.back() ? 0 : sources_[span.source].scaled(span.end) - sources_[span.source].scaled(span.start)) + span.pad;
+      at += (&span == &spans_.back() ? 0 : sources_[span.source].scaled(span.end) - sources_[span.source].scaled(span.start)) + span.pad;
+      require(in_range(at), "the stretches together are too long for a MIDI file");
     }
-    for (std::size_t i = 1; i < spans.size(); ++i) {
-      if (spans[i].source != spans[i - 1].source || spans[i].start < spans[i - 1].end) jumps_back_ = i;
+    for (std::size_t i = 1; i < spans_.size(); ++i) {
+      if (spans_[i].source != spans_[i - 1].source || spans_[i].start < spans_[i - 1].end) jumps_back_ = i;
     }
     for (std::size_t i = 0; i < grid.size(); ++i) bar_at_.emplace(grid[i].start_tick, i);
     has_signature_.assign(grid.size(), false);
@@ -224,7 +237,9 @@ class Assembler {
     for (; span.with_rest && next != order.end(); ++next) {
       const Keep keep = source.keep(*next);
       const bool fits = keep == Keep::kSetting || ((keep == Keep::kOnce || keep == Keep::kMoment) && !is_stray_note(source, *next));
-      if (fits && !source.dropped(*next) && !written_[span.source][*next]) put(number, *next, out(number, span.end), kOwn, *next);
+      if (!fits || source.dropped(*next) || written_[span.source][*next]) continue;
+      put(number, *next, out(number, span.end), kOwn, *next);
+      if (keep == Keep::kSetting) take_state(*next, source);
     }
   }
 
@@ -268,6 +283,7 @@ class Assembler {
 
   void put(std::size_t span, std::uint32_t event, std::int64_t tick, Phase phase, std::uint64_t order) {
     const Source& source = source_of(span);
+    require(++n_put_ <= kMostEvents, "the piece would have more than " + std::to_string(kMostEvents) + " events");
     chunks_[source.target_chunk(event)].push_back({tick, span, phase, order, source.status(event), source.data(event), spans_[span].source, static_cast<std::int32_t>(event)});
     written_[spans_[span].source][event] = true;
   }
@@ -410,7 +426,7 @@ class Assembler {
       if (chunk >= n_own) n_added += leaves[chunk] ? 0 : 1;
     }
     const std::size_t n_tracks = (n_added > 0 ? n_own : static_cast<std::size_t>(base.announced_tracks)) + n_added - n_left;
-    if (n_tracks > 0xFFFF) throw ScoreError("a MIDI file holds at most 65535 tracks");
+    require(n_tracks <= kMostChunks, "a MIDI file holds at most 65535 tracks");
     const int format = base.format == 0 && n_tracks > 1 && n_added > 0 ? 1 : base.format;
     EventWriter writer(format, static_cast<int>(n_tracks), ticks_per_quarter_ == base.ticks_per_quarter ? base.division : ticks_per_quarter_, base.running_status);
     const std::span<const std::uint8_t> all(base.bytes);
@@ -471,7 +487,7 @@ class Assembler {
   }
 
   std::span<const MidiSource> given_;
-  std::span<const TimeSpan> spans_;
+  std::vector<TimeSpan> spans_;
   std::span<const FileBar> grid_;
   std::int64_t length_;
   int ticks_per_quarter_;
@@ -487,30 +503,64 @@ class Assembler {
   std::int64_t last_signature_ = 0;
   std::int64_t content_end_ = 0;
   PlayerState state_;  // what the new file has set so far
+  std::size_t n_put_ = 0;
   std::int32_t n_written_ = 0;
   AssembledMidi result_;
 };
 
-void require_sources(std::span<const MidiSource> sources) {
-  if (sources.empty()) throw ScoreError("there is no file to take anything from");
+void require_source(const MidiSource& source, const std::string& name, int ticks_per_quarter) {
+  const std::size_t n_chunks = source.file->track_chunks.size();
+  require(source.chunk_of.size() == n_chunks && source.channel_of.size() == n_chunks,
+          name + " has " + std::to_string(n_chunks) + " track chunks, but places for " + std::to_string(source.chunk_of.size()) + " and channels for " +
+              std::to_string(source.channel_of.size()));
+  for (std::size_t chunk = 0; chunk < n_chunks; ++chunk) {
+    require(source.chunk_of[chunk] < kMostChunks, "a MIDI file holds at most 65535 tracks");
+    for (const std::uint8_t channel : source.channel_of[chunk]) {
+      require(channel < 16, "channel " + std::to_string(channel) + " does not exist; there are 0..15");
+    }
+  }
+  for (const std::size_t track : source.dropped_tracks) {
+    require(track < source.reading->tracks.size(), "track " + std::to_string(track) + " was not read from " + name);
+  }
+  std::int64_t last = 0;
+  for (const MidiEvent& event : source.file->events) last = std::max(last, event.tick);
+  require(last < kMostTicks && last / source.file->ticks_per_quarter < kMostTicks / ticks_per_quarter,
+          name + " goes to tick " + std::to_string(last) + ", which is too far to be moved");
+}
+
+void require_sources(std::span<const MidiSource> sources, int ticks_per_quarter) {
+  require(!sources.empty(), "there is no file to take anything from");
+  for (std::size_t i = 0; i < sources.size(); ++i) require_source(sources[i], "file " + std::to_string(i), ticks_per_quarter);
   std::vector<std::size_t> places = sources.front().chunk_of;
   std::ranges::sort(places);
   for (std::size_t i = 0; i < places.size(); ++i) {
-    if (places[i] != i) throw ScoreError("the chunks of the first file must keep their places or change them among each other");
-  }
-  for (const MidiSource& source : sources) {
-    for (const std::size_t track : source.dropped_tracks) {
-      if (track >= source.reading->tracks.size()) throw ScoreError("track " + std::to_string(track) + " was not read from the file");
-    }
+    require(places[i] == i, "the chunks of the first file must keep their places or change them among each other");
   }
 }
 
-void require_spans(std::span<const MidiSource> sources, std::span<const TimeSpan> spans) {
-  if (spans.empty()) throw ScoreError("a piece needs at least one stretch of a file");
-  for (const TimeSpan& span : spans) {
-    if (span.source >= sources.size() || span.start < 0 || span.end < span.start || span.pad < 0) {
-      throw ScoreError("[" + std::to_string(span.start) + ", " + std::to_string(span.end) + ") is no stretch of a file's time");
-    }
+// The spans with an end that can be added to: nothing of a file comes after kMostTicks.
+std::vector<TimeSpan> checked_spans(std::span<const MidiSource> sources, std::span<const TimeSpan> spans) {
+  require(!spans.empty(), "a piece needs at least one stretch of a file");
+  std::vector<TimeSpan> out(spans.begin(), spans.end());
+  for (TimeSpan& span : out) {
+    require(span.source < sources.size() && in_range(span.start) && span.end >= span.start && in_range(span.pad),
+            "[" + std::to_string(span.start) + ", " + std::to_string(span.end) + ") and " + std::to_string(span.pad) + " ticks of silence after it are no stretch of file " +
+                std::to_string(span.source));
+    span.end = std::min(span.end, kMostTicks);
+  }
+  return out;
+}
+
+void require_grid(std::span<const FileBar> grid, std::int64_t length, const Tempi* tempi) {
+  for (std::size_t i = 0; i < grid.size(); ++i) {
+    const FileBar& bar = grid[i];
+    require(in_range(bar.start_tick) && in_range(bar.length_ticks) && (i == 0 || bar.start_tick >= grid[i - 1].start_tick),
+            "bar " + std::to_string(i) + " cannot start at tick " + std::to_string(bar.start_tick) + " and last " + std::to_string(bar.length_ticks));
+  }
+  require(in_range(length), "a piece cannot last " + std::to_string(length) + " ticks");
+  if (tempi == nullptr) return;
+  for (const auto& [tick, tempo] : *tempi) {
+    require(in_range(tick), "a tempo of " + std::to_string(tempo) + " microseconds per quarter note cannot stand at tick " + std::to_string(tick));
   }
 }
 
@@ -518,9 +568,11 @@ void require_spans(std::span<const MidiSource> sources, std::span<const TimeSpan
 
 AssembledMidi assemble_midi(std::span<const MidiSource> sources, std::span<const TimeSpan> spans, std::span<const FileBar> grid, std::int64_t length,
                             int ticks_per_quarter, const std::optional<std::vector<std::pair<std::int64_t, std::int32_t>>>& tempi) {
-  require_sources(sources);
-  require_spans(sources, spans);
-  return Assembler(sources, spans, grid, length, ticks_per_quarter, tempi ? &*tempi : nullptr).run();
+  require(ticks_per_quarter >= 1 && ticks_per_quarter <= kMostTicksPerQuarter,
+          std::to_string(ticks_per_quarter) + " ticks per quarter note cannot be written; allowed: 1.." + std::to_string(kMostTicksPerQuarter));
+  require_sources(sources, ticks_per_quarter);
+  require_grid(grid, length, tempi ? &*tempi : nullptr);
+  return Assembler(sources, checked_spans(sources, spans), grid, length, ticks_per_quarter, tempi ? &*tempi : nullptr).run();
 }
 
 }  // namespace midigpt

@@ -39,9 +39,10 @@ struct AssembledMidi {
   std::size_t n_dropped = 0;  // lyrics, markers, text and the like that went with their time (notes and settings do not count)
 };
 
-// The spans one after another, at `ticks_per_quarter`, with the bars of `grid` (ticks of the new file; the last ends at `length`).
+// The spans one after another, at `ticks_per_quarter`, with the bars of `grid` (ticks of the new file, ascending; the last ends at `length`).
 //
-// Throws ScoreError for spans, chunks and tracks that do not exist.
+// Throws ScoreError for spans, chunks and tracks that do not exist, and for times, clocks, tempi and numbers of events beyond what a file can
+// hold. An `end` beyond a source's last event means all the rest of it.
 //
 // * The first source gives header, unknown chunks and what follows the last chunk.
 // * A note lies where it starts. It keeps its length where silence was put in, loses the time that was taken out, and ends where time jumps.

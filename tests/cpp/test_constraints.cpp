@@ -222,3 +222,18 @@ TEST_CASE("walks under any constraints end") {
     walk(fork, random, again);
   }
 }
+
+TEST_CASE("limits that no number of ticks reaches take nothing away") {
+  const auto vocabulary = fixtures::small_vocabulary();
+  MatcherOptions options;
+  options.max_duration = INT32_MAX;
+  options.max_end = INT32_MAX;
+  options.sounding_limit = INT32_MAX;
+  Matcher limited(vocabulary, infill_prompt(*vocabulary, {{0, 0}}), options);
+  Matcher free(vocabulary, infill_prompt(*vocabulary, {{0, 0}}), {});
+  for (Matcher* matcher : {&limited, &free}) matcher->accept(vocabulary->encode(TokenType::NoteOnset, 60));
+  std::vector<std::uint8_t> mine(static_cast<std::size_t>(vocabulary->size())), other(mine.size());
+  limited.fill_mask(mine);
+  free.fill_mask(other);
+  CHECK(mine == other);
+}

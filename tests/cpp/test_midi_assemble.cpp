@@ -172,3 +172,58 @@ TEST_CASE("seats: fifteen in turn, then free channels, equal programs, other por
   CHECK((seats[16].port == 0 && seats[16].channel == 3));  // plays program 3, too
   CHECK(seats[17].port == 1);
 }
+
+TEST_CASE("times that no file can have are refused before they are added") {
+  const Piece piece = three_bars();
+  const auto made = [&](const std::vector<TimeSpan>& spans, std::vector<FileBar> grid = bars(3), std::int64_t length = 3 * kBar, int ticks = 480,
+                        std::vector<std::pair<std::int64_t, std::int32_t>> tempi = {}) {
+    const MidiSource sources[] = {source_of(piece)};
+    return assemble_midi(sources, spans, grid, length, ticks, std::move(tempi));
+  };
+  constexpr std::int64_t kFarthest = INT64_MAX;
+  const std::vector<TimeSpan> all{{0, 0, kFarthest, 0, false}};
+  CHECK_NOTHROW(made(all));
+  CHECK_NOTHROW(made(all, bars(3), 3 * kBar, 32767));
+  CHECK_THROWS_AS(made({{0, kFarthest, kFarthest, 0, false}}), ScoreError);
+  CHECK_THROWS_AS(made({{0, 0, kBar, kFarthest, false}, {0, kBar, kForever, 0, false}}), ScoreError);
+  CHECK_THROWS_AS(made({{0, 0, kForever, 0, false}, {0, 0, kForever, 0, false}}, bars(3), 3 * kBar, 32767), ScoreError);
+  CHECK_THROWS_AS(made(all, {{kFarthest, kBar, 4, 4}}), ScoreError);
+  CHECK_THROWS_AS(made(all, {{0, kFarthest, 4, 4}}), ScoreError);
+  CHECK_THROWS_AS(made(all, {{kBar, kBar, 4, 4}, {0, kBar, 4, 4}}), ScoreError);
+  CHECK_THROWS_AS(made(all, {{0, kBar, 4, 5}}), ScoreError);
+  CHECK_THROWS_AS(made(all, bars(3), kFarthest), ScoreError);
+  CHECK_THROWS_AS(made(all, bars(3), -1), ScoreError);
+  CHECK_THROWS_AS(made(all, bars(3), 3 * kBar, 0), ScoreError);
+  CHECK_THROWS_AS(made(all, bars(3), 3 * kBar, 32768), ScoreError);
+  CHECK_THROWS_AS(made(all, bars(3), 3 * kBar, 480, {{kFarthest, 500000}}), ScoreError);
+  CHECK_THROWS_AS(made(all, bars(3), 3 * kBar, 480, {{0, -1}}), ScoreError);
+}
+
+TEST_CASE("places and channels are needed for every chunk, and for no other") {
+  const Piece piece = three_bars();
+  const std::vector<TimeSpan> all{{0, 0, kForever, 0, false}};
+  const auto made = [&](const MidiSource& source) {
+    const MidiSource sources[] = {source};
+    return assemble_midi(sources, all, bars(3), 3 * kBar, 480);
+  };
+  MidiSource source = source_of(piece);
+  source.chunk_of = {1, 0};  // a permutation, but of two chunks
+  CHECK_THROWS_AS(made(source), ScoreError);
+  source = source_of(piece);
+  source.channel_of.clear();
+  CHECK_THROWS_AS(made(source), ScoreError);
+  source = source_of(piece);
+  source.channel_of[0][3] = 16;
+  CHECK_THROWS_AS(made(source), ScoreError);
+}
+
+TEST_CASE("what a piece sets after its last bar does not hold in the piece behind it") {
+  const Piece piece = read(file_of({track_of({after(0, {0x90, 60, 90}), after(480, {0x80, 60, 0}), after(1440, {0xC0, 33}), after(0, {0xB0, 7, 20})})}));
+  const MidiSource sources[] = {source_of(piece), source_of(piece)};
+  const std::vector<TimeSpan> spans{{0, 0, kBar, 0, true}, {1, 0, kForever, 0, false}};
+  const AssembledMidi made = assemble_midi(sources, spans, bars(2), 2 * kBar, 480);
+  const Piece both = read(made.bytes);
+  REQUIRE(both.reading.tracks.size() == 1);
+  CHECK(both.reading.tracks[0].program == 0);
+  CHECK(both.reading.table.notes.size() == 2);
+}

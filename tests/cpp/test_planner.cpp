@@ -58,3 +58,32 @@ TEST_CASE("autoregressive tracks take turns") {
   CHECK(steps[1].beside == std::vector<int>{0});
   CHECK(steps[2].beside.empty());
 }
+
+TEST_CASE("a hundred thousand single bars are planned at once") {
+  constexpr int kBars = 1 << 17;
+  PlanOptions options;
+  options.model_dim = 4;
+  options.bars_per_step = 1;
+  std::vector<int> bars, kinds;
+  for (int bar = 0; bar < kBars; ++bar) {
+    bars.push_back(bar);
+    kinds.push_back(bar % 2);
+  }
+  PlanTarget target{0, bars, false};
+  target.kinds = kinds;
+  const auto steps = plan(kBars, {target}, options);
+  REQUIRE(steps.size() == kBars);
+  CHECK(steps.back().targets[0].bars == std::vector{kBars - 1});
+}
+
+TEST_CASE("bars of another kind wait for their own step") {
+  PlanOptions options;
+  options.model_dim = 4;
+  PlanTarget target{0, {0, 1, 2, 3, 4}, false};
+  target.kinds = {0, 1, 0, 1, 0};
+  const auto steps = plan(8, {target}, options);
+  REQUIRE(steps.size() == 3);
+  CHECK(steps[0].targets[0].bars == std::vector{0, 2});
+  CHECK(steps[1].targets[0].bars == std::vector{1, 3});
+  CHECK(steps[2].targets[0].bars == std::vector{4});
+}

@@ -2,7 +2,6 @@
 
 A call answers or raises one of the errors below. Anything else ends the program with the call that did it:
 another error by its exit status, a crash by faulthandler's traceback and the last line of the log (`--log FILE`).
-Left out on purpose: `Class.__new__(Class)` without `__init__`, which pybind11 leaves without any value.
 """
 # ruff: noqa: E501
 
@@ -55,7 +54,17 @@ ODD: list[Make] = [
         [np.int32(3), np.int64(2**40), np.float32(1.5), np.bool_(True), np.str_("Bar"), np.datetime64("2020")]
     ),
     lambda p: [p.rng.choice(ODD[:8])(p) for _ in range(p.rng.randrange(4))],
+    lambda p: _without_value(p.rng),
 ]
+
+
+def _without_value(rng: random.Random) -> Any:
+    """An object of the core that `__init__` was never called for."""
+    kind = rng.choice(_KINDS)
+    return kind.__new__(kind)
+
+
+_KINDS = [kind for kind in vars(_core).values() if isinstance(kind, type) and kind is not _core.TokenType]
 
 
 class _Liar:

@@ -258,3 +258,26 @@ def test_bars_beyond_those_of_the_file_have_the_length_of_their_metre():
     table = Score([Track([Bar() for _ in range(3)])]).table
     placer = NotePlacer(table, 12, [(0, 2)], bar_lengths=[960, 1920])
     assert placer.place(0, 2, GridNote(60, 90, 40, 2))[:2] == (1600, 80)
+
+
+def test_u13_some_bars_of_a_new_track_are_filled_in(engine):
+    score = make_score(2, 8)
+    bass = TrackPrompt(2, [3, 4], new={"instrument": "Acoustic Bass"})
+    drums = TrackPrompt(3, [3], new={"track_type": "drum"})
+    result = engine.session(score, request(bass, drums, model_dim=4, tracks_per_step="auto")).run()
+    assert kept(score, result) and result.n_bars == 8 and result.n_tracks == 4
+    assert [(t.instrument, t.track_type) for t in result.tracks[2:]] == [(32, "melodic"), (0, "drum")]
+    assert [b for b in range(8) if cell(result.table, 2, b)] == [3, 4]
+    assert [b for b in range(8) if cell(result.table, 3, b)] == [3]
+
+
+def test_u13_a_piece_is_written_from_nothing(engine):
+    tracks = [
+        TrackPrompt(i, range(3), autoregressive=True, new=new, controls={"time_signature": "3/4"})
+        for i, new in enumerate(({"instrument": "Violin"}, {"track_type": "drum"}))
+    ]
+    result = engine.session(Score([]), request(*tracks)).run()
+    assert (result.n_tracks, result.n_bars) == (2, 3) and metres(result.table) == [(3, 4)] * 3
+    assert all(cell(result.table, t, b) for t in range(2) for b in range(3))
+    with pytest.raises(RequestValidationError, match=r"there are no bars yet.*autoregressive=True adds bars"):
+        engine.session(Score([]), request(TrackPrompt(0, [0], new={})))

@@ -12,6 +12,8 @@ import pytest
 from midigpt_nb.errors import CheckpointError
 from midigpt_nb.inference import InferenceEngine
 from midigpt_nb.inference.checkpoint import GPT2Shape, read_checkpoint, save_checkpoint
+from midigpt_nb.inference.containers.torch_archive import TorchArchive
+from midigpt_nb.inference.containers.torchscript import _written
 
 from .weights import published_config, published_shape
 
@@ -165,3 +167,14 @@ def test_d28_the_vocabulary_is_compared(folder, tmp_path):
     with pytest.raises(CheckpointError, match=r"has 647 tokens, its encoder configuration describes 843"):
         InferenceEngine.from_checkpoint(tmp_path / "m")
     assert published_shape("prism").vocab_size == 843
+
+
+def test_program_text_without_end_is_refused(tmp_path):
+    path = tmp_path / "model.pt"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("m/data.pkl", b"")
+        for i in range(64):
+            archive.writestr(f"m/code/{i}.py", b" " * (1 << 20))
+    assert path.stat().st_size < 1 << 20
+    with pytest.raises(CheckpointError, match="program text is longer than 4 MiB"):
+        _written(TorchArchive(path), 64)

@@ -19,7 +19,7 @@ from midigpt_nb.inference.remix import free_notes
 from midigpt_nb.inference.rng import SeedStream
 from midigpt_nb.inference.scales import GRID_UNITS, RANGES, SCALES, grid_ticks
 from midigpt_nb.inference.soft_weights import Soft, Weights
-from midigpt_nb.score.model import Bar, Score, Track
+from midigpt_nb.score.model import Bar, Note, Score, Track
 from midigpt_nb.tokenizer import Tokenizer
 
 from .conftest import make_score
@@ -418,3 +418,29 @@ def test_the_table_is_plain_data_for_a_panel(expressive, uniform):
     assert set(LIMITS) == {n for n, s in settings().items() if s.group == "limits"}
     few = {row["name"] for row in describe_controls(model_facts(uniform.tokenizer.config))}
     assert few == set(CONTROLS) - {"velocity", "microtiming", "genre"} == set(uniform.limits.controls)
+
+
+@pytest.mark.parametrize(
+    ("wish", "name"),
+    [
+        ({"rhythm_mask": {"positions": [{"pos": 0}, {"pos": 12}, {"pos": 30}]}}, "rhythm_mask"),
+        ({"remix": {"amount": 1}}, "remix"),
+    ],
+)
+def test_asked_notes_that_found_no_voice_are_told(engine, wish, name):
+    score = Score([Track([Bar(), Bar(), Bar(), Bar()])])
+    score.tracks[0].bars[1] = Bar([Note(48, 90, 0, 1920 + 480)])  # rings on over the next bar's first beat
+    score.tracks[0].bars[2] = Bar([Note(60 + i, 90, i * 480, 240) for i in range(3)])
+
+    def report(**limits):
+        prompt = TrackPrompt(0, [2], controls={**wish, **limits})
+        session = engine.session(score, GenerationRequest([prompt], InferenceConfig(seed=1)))
+        session.run()
+        return session.report()
+
+    assert report().remarks == []
+    held = report(sounding_limit=1)
+    (remark,) = held.remarks
+    assert remark.startswith("track 0, bar 2: of the 3 notes that " + name)
+    assert "1 could not be written, at tick 0: sounding_limit 1 left no voice free" in remark
+    assert remark in repr(held) and remark in held._repr_html_()

@@ -98,3 +98,9 @@ def test_a_session_uses_no_global_randomness_at_all(engine) -> None:
     list(chain(session.stream(), session.stream_takes(2)))
     session.run_variations()
     assert global_randomness() == before
+
+
+def test_a_continuation_to_a_bar_beyond_all_memory_is_refused_at_once(engine) -> None:
+    asked = {"tracks": [{"id": 0, "bars": [6, 7, 1 << 40], "autoregressive": True}]}
+    with pytest.raises(MidiGPTError, match="256 bars at most"):
+        engine.session(PIECES["band"], GenerationRequest.from_dict(asked))

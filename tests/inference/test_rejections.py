@@ -141,8 +141,8 @@ PROMPTS = [
     (22, [track(attributes={"note_density": 10})], "tracks[0].attributes['note_density']", "0..9"),
     (22, [track(attributes={"note_density": -1})], "tracks[0].attributes['note_density']", "0..9"),
     (22, [OK, TrackPrompt(1, attributes={"pitch": 1})], "tracks[1].attributes['pitch']", "did you mean 'pitch_range'?"),
-    (22, [OK, TrackPrompt(1, ignore=True, attributes={"x": 1})], "tracks[1].attributes['x']", "known names"),
-    ("m20", [track(id=2, attributes={"max_polyphony": 1})], "tracks[0].attributes['max_polyphony']", "sounding_limit"),
+    (22, [OK, TrackPrompt(1, ignore=True, attributes={"x": 1})], "tracks[1].attributes['x']", "allowed: note_density, "),
+    ("m20", [track(id=2, attributes={"max_polyphony": 1})], "tracks[0].attributes['max_polyphony']", "the control polyphony_hard_limit"),
     ("m20", [track(id=2, bar_attributes={1: {"max_polyphony": 1}})], "tracks[0].bar_attributes[1]['max_polyphony']", "is for melodic tracks, this one is drum"),
     (23, [track(bar_attributes={8: {"note_density": 1}})], "tracks[0].bar_attributes[8]", "not written"),
     (23, [track(bar_attributes={2: {"note_density": 1}})], "tracks[0].bar_attributes[2]", "not written"),
@@ -158,7 +158,8 @@ PROMPTS = [
     ("u12", [track(bar_controls={1: {"pitch_mask": {"pitches": [200]}}})], "tracks[0].bar_controls[1]['pitch_mask']['pitches']", "0..127"),
     (25, [control(time_sig=0)], "tracks[0].controls['time_sig']", "did you mean 'time_signature'?"),
     (25, [control(time_signature=-1)], "tracks[0].controls['time_signature']", "0..35"),
-    (25, [control(time_signature=True)], "tracks[0].controls['time_signature']", "is not an index"),
+    (25, [control(time_signature=True)], "tracks[0].controls['time_signature']", "4/4, 3/4, 2/4, 6/8"),
+    ("metre", [control(time_signature="19/16")], "tracks[0].controls['time_signature']", "does not know this metre"),
     (26, [OK, TrackPrompt(1, ignore=True, controls={"pitch_mask": {}})], "tracks[1].controls", "an ignored track is not written"),
     (26, [control(pitch_mask=[60])], PITCH, "a dict with pitches, scale"),
     (26, [control(pitch_mask={"pitchs": [60]})], f"{PITCH}['pitchs']", "did you mean 'pitches'?"),
@@ -202,7 +203,10 @@ PROMPTS = [
     (29, [track(bars=[])], "tracks", "no bar is asked for"),
     ("u13", [TrackPrompt(0, autoregressive=True, new={})], "tracks[0].id", "numbered on from the last one"),
     ("u13", [OK, TrackPrompt(4, autoregressive=True, new={})], "tracks[1].id", "allowed: 3"),
-    ("u13", [TrackPrompt(3, [1], new={})], "tracks[0].autoregressive", "nothing yet that could be filled in"),
+    ("u13", [OK, TrackPrompt(3, new={})], "tracks[1].bars", "autoregressive=True writes all of it"),
+    ("u13", [OK, TrackPrompt(3, ignore=True, new={})], "tracks[1].ignore", "holds nothing yet"),
+    ("case", [control(pitch_mask={"scale": "Pentatonic"})], f"{PITCH}['scale']", "did you mean 'major_pentatonic' or 'minor_pentatonic'?"),
+    ("case", [control(pitch_mask={"range": "Flute"})], f"{PITCH}['range']", "did you mean 'flute'?"),
     ("u13", [TrackPrompt(3, autoregressive=True, new={"instrument": 128})], "tracks[0].new['instrument']", "0..127"),
     ("u13", [TrackPrompt(3, autoregressive=True, new={"instrument": "Violn"})], "tracks[0].new['instrument']", "did you mean 'Violin'?"),
     ("u13", [TrackPrompt(3, autoregressive=True, new={"track_type": "drums"})], "tracks[0].new['track_type']", "did you mean 'drum'?"),
@@ -509,3 +513,25 @@ def test_m22_levels_out_of_reach_and_idle_controls_are_told():
     assert warned(
         GenerationRequest([TrackPrompt(0, [1])], InferenceConfig(temperature_escalation=4)), score
     ) == ["config.temperature_escalation is held at 3"]
+
+
+def test_wishes_that_a_limit_excludes_are_told():
+    limits = {"density_hard_limit": 3, "sounding_limit": 1}
+    high = {"note_density": 5, "max_polyphony": 2}
+    prompt = TrackPrompt(0, [1, 2], attributes=high, bar_attributes={2: {"note_density": 4}}, controls=limits)
+    found = [text for text in warned(GenerationRequest([prompt]), make_score(1, 8)) if "under" in text]
+    assert [text.split(":")[0] for text in found] == [
+        "tracks[0].attributes['note_density']",
+        "tracks[0].attributes['max_polyphony']",
+        "tracks[0].bar_attributes[2]['note_density']",
+    ]
+    assert "under density_hard_limit 3; at most " in found[0] and "under sounding_limit 1" in found[1]
+    fitting = TrackPrompt(0, [1], attributes={"note_density": 0, "max_polyphony": 0}, controls=limits)
+    assert not any("under" in text for text in warned(GenerationRequest([fitting]), make_score(1, 8)))
+
+
+def test_onsets_behind_the_end_of_a_short_bar_are_told():
+    rhythm = {"rhythm_mask": {"positions": [{"pos": 0}, {"pos": 40}]}}
+    score = make_score(1, 4, metres=((4, 4), (3, 4)))
+    (found,) = warned(GenerationRequest([TrackPrompt(0, [0, 1], controls=rhythm)]), score)
+    assert "onsets at 40, but bar 1 has 36 ticks" in found

@@ -76,3 +76,19 @@ def test_more_tokens_than_the_model_holds_are_scored_in_windows(tmp_path, score)
     ids = [encode(T.NoteOnset, 60), encode(T.NoteDuration, 3)] * 150
     said = session.score_from_tokens(ids)
     assert said["n_tokens"] == 300 and all(math.isfinite(p) for p in said["log_probs"])
+
+
+def test_tokens_are_scored_in_one_pass(engine, session, monkeypatch):
+    session.run()
+    ids = session._main.progress.kept[0]
+    passes = []
+    decoding = type(engine.backend.start())
+    forward = decoding._forward
+
+    def spy(self, first, tokens, *more, **how):
+        passes.append(sum(map(len, tokens)))
+        return forward(self, first, tokens, *more, **how)
+
+    monkeypatch.setattr(decoding, "_forward", spy)
+    session.score_from_tokens(ids)
+    assert passes[-1] == len(ids) and sum(passes) == len(session.prompt(0).feed) + len(ids) - 1

@@ -65,7 +65,7 @@ def requests_at_random(rng, score, n):
 )
 def test_only_asked_bars_differ(engine, score):
     rng = random.Random(7)
-    for asked in requests_at_random(rng, score, 6):
+    for asked in requests_at_random(rng, score, 6 if score.n_tracks == 3 else 3):
         session = engine.session(score, asked)
         result = session.run()
         cells = {(p.id, b) for p in session.request.tracks for b in p.bars}
@@ -90,7 +90,7 @@ def test_results_end_in_the_scores_own_resolution_and_ring_no_further_than_the_p
 
 
 def test_the_same_seed_gives_the_same_music_and_another_seed_other_music(engine, score):
-    asked = request(TrackPrompt(0, [2, 3]), TrackPrompt(1, autoregressive=True))
+    asked = request(TrackPrompt(0, [2, 3]), TrackPrompt(1, [5, 6, 7], autoregressive=True))
     session = engine.session(score, asked)
     first = session.run()
     assert session.run().hash() == first.hash() == engine.session(score, asked).run().hash()

@@ -186,10 +186,10 @@ def test_the_normalised_request_is_a_copy(tokenizer):
     assert request == before
 
 
-def test_escalation_above_three_is_toned_down_not_refused(engine):
+def test_escalation_above_three_is_toned_down_not_refused(engine, caplog):
     request = GenerationRequest([OK], InferenceConfig(temperature_escalation=5.0))
-    with pytest.warns(UserWarning, match="held at 3"):
-        engine.session(make_score(), request)
+    engine.session(make_score(), request)
+    assert caplog.messages == ["config.temperature_escalation is held at 3"]
 
 
 # --- odd types ------------------------------------------------------------------------------------

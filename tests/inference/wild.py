@@ -442,11 +442,11 @@ def _only_asked_events_differ(before: Score, after: Score, cells: set[tuple[int,
     """In the files, note-ons differ in the asked bars only; note-offs and program changes may come with them,
     everything else is untouched. What stands in new chunks or behind the old end is new by wish.
     """
-    (old, a), (_, b) = _events(before), _events(after)
-    starts = np.asarray(old.bar_starts)
+    (old, a), (new, b) = _events(before), _events(after)
     bars = {bar for _, bar in cells}
     n_bars = before.table.n_bars(0)
     grown = after.table.n_bars(0) > n_bars or after.table.n_tracks > before.table.n_tracks
+    starts = np.asarray((new if grown else old).bar_starts)
     for chunk, tick, data in [*(a - b), *(b - a)]:
         bar = int(np.searchsorted(starts, tick, side="right")) - 1
         kind = data[0] >> 4

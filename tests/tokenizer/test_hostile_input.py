@@ -141,11 +141,24 @@ def test_a_matcher_bounds_what_options_and_prompts_ask_for() -> None:
     vocab = _core.Vocabulary(config())
     kinds = _core.TokenType
     track = [vocab.encode(kinds.Track, 0), vocab.encode(kinds.Instrument, 0)]
-    matcher = _core.Matcher.for_prompt(vocab, track, _core.MatcherOptions(n_bars=HUGE))
-    assert matcher.block == -1
+    with pytest.raises(VocabularyError, match="n_bars is 2147483647; a track may have 16384 bars at most"):
+        _core.Matcher.for_prompt(vocab, track, _core.MatcherOptions(n_bars=HUGE))
+    assert _core.Matcher.for_prompt(vocab, track, _core.MatcherOptions(n_bars=16384)).block == -1
     bar = [vocab.encode(kinds.Bar, 0), vocab.encode(kinds.TimeSig, 1), vocab.encode(kinds.BarEnd, 0)]
     with pytest.raises(VocabularyError, match="a track may last 16777216 ticks"):
         _core.Matcher.for_prompt(vocab, track + 600 * bar, _core.MatcherOptions(n_bars=700, sounding_limit=1))
+
+
+def test_a_rhythm_far_beyond_the_longest_track_takes_no_memory() -> None:
+    """Bars that start behind the longest track have no place in time."""
+    vocab = _core.Vocabulary(config())
+    track = [vocab.encode(_core.TokenType.Track, 0), vocab.encode(_core.TokenType.Instrument, 0)]
+    options = _core.MatcherOptions(n_bars=8192, bar_metres=[1] * 8192, sounding_limit=1)
+    matcher = _core.Matcher.for_prompt(vocab, track, options)
+    began = time.monotonic()
+    for _ in range(20):
+        matcher.replace(_core.Constraint.rhythm_schedule({8191: [(0, 1)]}))
+    assert time.monotonic() - began < 1
 
 
 def test_a_plan_bounds_the_piece() -> None:

@@ -260,6 +260,11 @@ def test_the_written_track_says_whether_notes_have_durations(pocket):
             "both requested and excluded",
             id="contradiction",
         ),
+        pytest.param(
+            {"required_track_attributes": ["KeySignature"], "excluded_attributes": ["KeySignature"]},
+            "both requested and excluded",
+            id="required and excluded",
+        ),
         pytest.param({"bar_metres": [0, 0]}, "2 entries; the track has 4", id="too few metres"),
         pytest.param({"bar_metres": [0, 0, 0, 36]}, r"0\.\.35", id="metre outside"),
     ],

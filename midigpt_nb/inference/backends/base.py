@@ -54,6 +54,9 @@ class Decoding(Protocol):
         what follows the last token of each. Valid until the next call.
         """
 
+    def each(self, row: int, tokens: Ids, positions: Ids) -> NDArray[np.float32]:
+        """Append tokens (k,) to one row; (k, vocab) logits of what follows each of them."""
+
     def prefix(self, row: int) -> Prefix:
         """A frozen copy of what a row was fed so far."""
 

@@ -277,10 +277,20 @@ class GPT2Decoding:
     def logits(self, tokens: Sequence[Ids], positions: Sequence[Ids]) -> NDArray[np.float32]:
         """Append tokens to every row; (rows, vocab) float32 logits of the next one of each."""
         with torch.inference_mode():
-            x = self._forward(0, tokens, positions)
-            x = F.layer_norm(x, (x.shape[-1],), *self.backend.ln_f, _EPS)
-            with _threads.of(0):
-                return torch.mm(x, self.backend.head).float().cpu().numpy()
+            return self._told(self._forward(0, tokens, positions))
+
+    def each(self, row: int, tokens: Ids, positions: Ids) -> NDArray[np.float32]:
+        """Append tokens (k,) to one row; (k, vocab) float32 logits of what follows each of them."""
+        with torch.inference_mode():
+            return self._told(
+                self._forward(row, [np.asarray(tokens)], [np.asarray(positions)], every_token=True)
+            )
+
+    def _told(self, x: torch.Tensor) -> NDArray[np.float32]:
+        """Logits from hidden states."""
+        x = F.layer_norm(x, (x.shape[-1],), *self.backend.ln_f, _EPS)
+        with _threads.of(0):
+            return torch.mm(x, self.backend.head).float().cpu().numpy()
 
     def _room(self, rows: int) -> torch.Tensor:
         """Zeros for so many rows. Pages of the memory that are never touched cost nothing on a CPU."""
@@ -298,10 +308,17 @@ class GPT2Decoding:
             r.own = True
 
     def _forward(
-        self, first: int, tokens: Sequence[Ids], positions: Sequence[Ids], *, only_cache: bool = False
+        self,
+        first: int,
+        tokens: Sequence[Ids],
+        positions: Sequence[Ids],
+        *,
+        only_cache: bool = False,
+        every_token: bool = False,
     ) -> torch.Tensor:
         """Run the blocks over the rows from `first` on; the hidden state of each row's last token, (rows,
-        width). With `only_cache` the last layer only writes its keys and values, and nothing is returned.
+        width), or of every token, (tokens, width). With `only_cache` the last layer only writes its keys and
+        values, and nothing is returned.
         """
         b, counts = self.backend, [len(t) for t in tokens]
         rows = self._rows[first : first + len(counts)]
@@ -324,7 +341,7 @@ class GPT2Decoding:
                 x = self._block(i, layer, x, attention, only_cache=only_cache and i == len(layers) - 1)
         for row, k in zip(rows, counts, strict=True):
             row.length += k
-        return x[attention.last_tokens]
+        return x if every_token else x[attention.last_tokens]
 
     def _groups(self, first: int, rows: Sequence[_Row]) -> Iterator[tuple[list[int], GPT2Prefix | None, int]]:
         """Rows (counted from `first`) that read one shared prefix together; then those with a copy each."""

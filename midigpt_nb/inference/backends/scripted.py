@@ -110,6 +110,15 @@ class ScriptedDecoding:
             self._asked[row] += 1
         return answer
 
+    def each(self, row: int, tokens: Ids, positions: Ids) -> NDArray[np.float32]:
+        """Record tokens of one row and answer from the script after each."""
+        answers = np.zeros((len(tokens), self.backend.vocab_size), dtype=np.float32)
+        for token, position, answer in zip(tokens, positions, answers, strict=True):
+            self.feed(row, np.array([token]), np.array([position]))
+            self._answer(row, answer)
+            self._asked[row] += 1
+        return answers
+
     def prefix(self, row: int) -> ScriptedPrefix:
         """What a row was fed."""
         return ScriptedPrefix(tuple(self.tokens[row]))

@@ -50,9 +50,8 @@ def read_float32(
         read_into(start, raw.view(np.uint8).data)
     if dtype == "BF16":  # bfloat16 is the upper half of a float32
         return (raw.astype(np.uint32) << np.uint32(16)).view(np.float32)
-    with np.errstate(
-        over="ignore", invalid="ignore"
-    ):  # what float32 cannot hold becomes infinite, and that is refused
+    # What float32 cannot hold becomes infinite, and that is refused.
+    with np.errstate(over="ignore", invalid="ignore"):
         return raw.astype(np.float32, copy=False)
 
 

@@ -34,7 +34,7 @@ _CONSTANT = re.compile(rf"\b({'|'.join(_HEAD_NAMES)})\s*:\s*Final\[int\]\s*=\s*(
 _RESHAPE = re.compile(
     r"(?:view|reshape)\([^\[\]\n]{0,200}\[[^\[\],]{1,80}, [^\[\],]{1,80}, (\d{1,4}), ([^\[\],]{1,80})\]\)"
 )
-_MAX_CODE_BYTES = 1 << 20
+_MAX_CODE_BYTES = 4 << 20
 _MAX_NODES = 200_000
 
 
@@ -124,10 +124,14 @@ def _written(archive: TorchArchive, width: int) -> set[int]:
     """What the program text says. It is looked at, not run."""
     constants: set[int] = set()
     reshapes: set[int] = set()
+    total = 0  # an archive may name one text a hundred thousand times
     for name in archive.names():
         if not (name.startswith("code/") and name.endswith(".py")):
             continue
         text = archive.text(name, _MAX_CODE_BYTES)
+        total += len(text)
+        if total > _MAX_CODE_BYTES:
+            raise CheckpointError(f"{MODULE}: its program text is longer than {_MAX_CODE_BYTES >> 20} MiB")
         constants.update(int(n) for _, n in _CONSTANT.findall(text))
         for heads, head in _RESHAPE.findall(text):
             if not head.isdecimal() or int(heads) * int(head) == width:

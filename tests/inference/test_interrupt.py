@@ -1,0 +1,94 @@
+"""Ctrl-C and listeners that go away: what was finished stays."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import pytest
+
+from midigpt_nb.inference import TrackPrompt
+from midigpt_nb.inference.events import StepFinished
+from midigpt_nb.inference.interrupt import ctrl_c
+
+from .asking import changed_cells, request
+
+BARS = list(range(8))
+
+
+@pytest.fixture
+def session(engine, score):
+    return engine.session(score, request(TrackPrompt(0, BARS), model_dim=4))
+
+
+def press_after(session, n_bars):
+    """Press Ctrl-C, once, while the bar behind `n_bars` finished ones is written."""
+    pressed = []
+
+    def press():
+        if not pressed and session.progress().bars >= n_bars:
+            pressed.append(True)
+            signal.raise_signal(signal.SIGINT)
+
+    session.progress_sink = press
+
+
+def test_ctrl_c_keeps_finished_bars(score, session):
+    press_after(session, 2)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        session.run()
+    done = changed_cells(score, session.partial)
+    assert 2 <= len(done) < 8 and done == {(0, bar) for bar in range(len(done))}
+    assert caught.value.partial.hash() == session.partial.hash() and caught.value.status == "cancelled"
+    assert session.status == "cancelled" and not session.cancel_event.is_set()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    session.progress_sink = None
+    assert len(changed_cells(score, session.run())) == 8 and session.status == "done"
+
+
+def test_ctrl_c_keeps_takes(session):
+    press_after(session, 1)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        session.takes(3)
+    takes = caught.value.partial
+    assert len(takes) == 3 and {take.status for take in takes} == {"cancelled"}
+    assert takes.best.cells and takes.best.score.hash() == session.last_takes().best.score.hash()
+
+
+def test_a_listener_that_goes_away_leaves_a_cancelled_session(score, session):
+    events = session.stream()
+    event = next(event for event in events if isinstance(event, StepFinished))
+    events.close()
+    assert session.status == "cancelled" and session.partial.hash() == event.score.hash()
+    assert session._main.status == "cancelled" and "cancelled" in repr(session)
+    assert session.report().of(0, 0)
+
+
+def test_ctrl_c_is_left_alone_where_it_is_not_ours():
+    def other(number, frame):
+        raise AssertionError
+
+    before = signal.signal(signal.SIGINT, other)
+    try:
+        with ctrl_c(lambda: None) as pressed:
+            assert signal.getsignal(signal.SIGINT) is other and not pressed()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    seen = []
+
+    def elsewhere():
+        with ctrl_c(lambda: None):
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert seen == [before]
+
+
+def test_a_second_ctrl_c_raises_at_once():
+    stopped = []
+    with pytest.raises(KeyboardInterrupt), ctrl_c(lambda: stopped.append(True)):
+        signal.raise_signal(signal.SIGINT)
+        assert stopped == [True]
+        signal.raise_signal(signal.SIGINT)
