@@ -65,7 +65,15 @@ class Side:
 
     def __init__(self, name: str, python: str, threads: int) -> None:
         self.name, self._python = name, python
-        self._env = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+        # Said in words, for interpreters that do not look beside the script.
+        folder = str(Path(WORKER).parent)
+        paths = [folder, *filter(None, [os.environ.get("PYTHONPATH")])]
+        self._env = {
+            **os.environ,
+            "OMP_NUM_THREADS": str(threads),
+            "MKL_NUM_THREADS": str(threads),
+            "PYTHONPATH": os.pathsep.join(paths),
+        }
         self._process = subprocess.Popen(
             [python, WORKER, name],
             stdin=subprocess.PIPE,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from midigpt_nb import Score, _core, errors
+from midigpt_nb import PianoRoll, Score, _core, errors
 from midigpt_nb.attributes import AttributeAnalyzer, Bins, attribute
 from midigpt_nb.attributes.registry import forget
 from midigpt_nb.errors import MidiGPTError, Problem, RequestValidationError, brief
@@ -129,6 +129,11 @@ def deadlock(engine: InferenceEngine) -> None:
         matcher.accept(int(row.argmax()))
 
 
+def no_project(path: Path) -> Path:
+    path.write_bytes(b"PK\x03\x04 and then nothing")
+    return path
+
+
 def not_measurable() -> None:
     @attribute("a_broken_one", token="TrackLevelPitchRange", bins=Bins.edges(1, 2))
     def a_broken_one(view: Any) -> float:
@@ -155,6 +160,7 @@ WAYS: dict[str, Callable[[InferenceEngine, Path], object]] = {
     "CheckpointNotFound": lambda e, p: InferenceEngine.from_checkpoint(p / "nothing.safetensors"),
     "HubError": lambda e, p: InferenceEngine.from_pretrained("yellow", cache_dir=p),
     "MeasurementError": lambda e, p: not_measurable(),
+    "ProjectError": lambda e, p: PianoRoll.from_file(no_project(p / "song.mgnb")),
     "RequestValidationError": lambda e, p: e.session(Score([]), GenerationRequest([])),
     "GenerationError": lambda e, p: broken(e),
     "BudgetSpent": lambda e, p: out_of_tokens(e),

@@ -75,7 +75,8 @@ def size_of(*patterns: str) -> int:
 @pytest.mark.parametrize(
     ("patterns", "limit"),
     [
-        pytest.param(["widgets/static/*.js"], 160_000, id="the page's bundle"),
+        pytest.param(["widgets/static/widget.js"], 160_000, id="the page's bundle"),
+        pytest.param(["widgets/static/export.js"], 20_000, id="what only an exported page carries"),
         pytest.param(["widgets/static/*.css"], 20_000, id="the page's style sheet"),
         pytest.param(["data/pocket/*"], 24_000_000, id="the bundled model"),
         pytest.param(["data/sound/*"], 6_000_000, id="the sampled sound"),
