@@ -8,11 +8,13 @@ cell runs, and ipykernel's message socket may be used from any thread.
 
 from __future__ import annotations
 
+import atexit
 import difflib
 import logging
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -43,6 +45,19 @@ if TYPE_CHECKING:
 __all__ = ["InfillEditor", "request_from_selection"]
 
 log = logging.getLogger(__name__)
+
+_editors: weakref.WeakSet[InfillEditor] = weakref.WeakSet()
+
+
+@atexit.register
+def _stop_generating() -> None:
+    """A program that ends stops its generations first (workers are then waited for)."""
+    for editor in list(_editors):
+        try:
+            editor.cancel()
+        except Exception:  # nobody is there to hear of it
+            log.debug("cancelling at exit", exc_info=True)
+
 
 _PROGRESS_INTERVAL = 0.25
 _KEPT_JOBS = 20
@@ -95,6 +110,7 @@ class InfillEditor(AttributeLanes):
         else:
             self._handle = EngineHandle.for_engine(engine)
         self._prepared = self._described = False
+        _editors.add(self)
         super().__init__(score, title=title, **kwargs)
         self.caps = {"model": self._handle.name, "window_bars": [], "attributes": []}
         if self._handle.loaded is not None or in_notebook():

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import sys
 import threading
+import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 
-__all__ = ["Worker", "in_notebook", "new_thread"]
+__all__ = ["EXIT_SECONDS", "Worker", "in_notebook", "new_thread"]
+
+EXIT_SECONDS = 5.0
+"""How long a program that ends waits for what its workers are doing."""
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +51,7 @@ class Worker:
         self._lock = threading.Lock()
         self._idle = threading.Condition(self._lock)
         self._thread: threading.Thread | None = None
+        _workers.add(self)
 
     @property
     def busy(self) -> bool:
@@ -59,6 +66,11 @@ class Worker:
             if self._thread is None:
                 self._thread = new_thread(self._run, self.name)
                 self._thread.start()
+
+    def drop(self) -> None:
+        """Forget what waits; what runs goes on."""
+        with self._lock:
+            self._queue.clear()
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait until everything queued has run; False on timeout."""
@@ -78,3 +90,18 @@ class Worker:
             except Exception:  # the outermost rim: there is no caller to tell, and the next job must run
                 log.exception("background work failed")
             del work
+
+
+_workers: weakref.WeakSet[Worker] = weakref.WeakSet()
+
+
+@atexit.register
+def _finish() -> None:
+    """Let workers end before the interpreter does: a thread that comes back from compiled code to an
+    interpreter that is gone would abort the process.
+    """
+    deadline = time.monotonic() + EXIT_SECONDS
+    for worker in list(_workers):
+        worker.drop()
+    for worker in list(_workers):
+        worker.join(max(0.0, deadline - time.monotonic()))

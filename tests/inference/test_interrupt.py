@@ -16,6 +16,14 @@ from .asking import changed_cells, request
 BARS = list(range(8))
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_is_heard():
+    """As in a terminal; a program that is started in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def session(engine, score):
     return engine.session(score, request(TrackPrompt(0, BARS), model_dim=4))

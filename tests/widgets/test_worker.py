@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 import time
@@ -60,3 +61,26 @@ def test_marimo_gets_its_own_kind_of_thread(monkeypatch):
     marimo.running_in_notebook = lambda: False
     assert not in_notebook()
     assert not isinstance(new_thread(print, "x"), MarimoThread)
+
+
+def test_a_program_that_ends_waits_for_its_workers():
+    program = """
+import time
+from midigpt_nb import _core, Score
+from midigpt_nb.widgets.worker import Worker
+
+data = Score.example().to_midi()
+worker = Worker("busy")
+end = time.monotonic() + 0.7
+
+def read_on_and_on():
+    while time.monotonic() < end:
+        _core.read_midi(data)  # outside the interpreter's lock most of the time
+    print("finished", flush=True)
+
+worker.submit(read_on_and_on)
+worker.submit(lambda: print("never", flush=True))
+time.sleep(0.05)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "finished\n", "")
