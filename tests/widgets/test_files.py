@@ -215,7 +215,6 @@ def presets_of(data):
     return {(row[2], row[1]) for row in rows}, samples
 
 
-@pytest.mark.skipif(not BANK.exists(), reason="needs the packaged sound")
 def test_o2_a_subset_holds_only_what_is_played():
     whole = BANK.read_bytes()
     small = subset(whole, [(False, 33), (True, 0)])
@@ -227,7 +226,6 @@ def test_o2_a_subset_holds_only_what_is_played():
     assert presets_of(everything)[0] == presets_of(whole)[0]
 
 
-@pytest.mark.skipif(not BANK.exists(), reason="needs the packaged sound")
 def test_o2_a_kit_that_the_font_lacks_falls_back_to_the_first():
     assert presets_of(subset(BANK.read_bytes(), [(True, 99)]))[0] == {(128, 0)}
 
