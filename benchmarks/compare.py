@@ -197,6 +197,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="parts of names, separated by commas")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--clock", choices=("wall", "cpu"), default="wall", help="cpu: for machines that are busy otherwise"
+    )
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "midigpt-nb-bench")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
     return parser.parse_args()
@@ -209,7 +212,7 @@ def main() -> None:
     pythons = {"ours": sys.executable}
     if options.reference_python:
         pythons["reference"] = options.reference_python
-    sides = [harness.Side(name, python, options.threads) for name, python in pythons.items()]
+    sides = [harness.Side(name, python, options.threads, options.clock) for name, python in pythons.items()]
     versions = [side.ask("set_up", {"threads": options.threads}) for side in sides]
     text = []
     for title, cases in Bench(options.folder).sections(options.models.split(",")):

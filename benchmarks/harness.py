@@ -63,7 +63,7 @@ class Result:
 class Side:
     """A worker process: ask it, and it answers."""
 
-    def __init__(self, name: str, python: str, threads: int) -> None:
+    def __init__(self, name: str, python: str, threads: int, clock: str = "wall") -> None:
         self.name, self._python = name, python
         # Said in words, for interpreters that do not look beside the script.
         folder = str(Path(WORKER).parent)
@@ -73,6 +73,7 @@ class Side:
             "OMP_NUM_THREADS": str(threads),
             "MKL_NUM_THREADS": str(threads),
             "PYTHONPATH": os.pathsep.join(paths),
+            "BENCH_CLOCK": clock,
         }
         self._process = subprocess.Popen(
             [python, WORKER, name],

@@ -497,3 +497,39 @@ def plan(
 
     `kinds` is {track: one number per bar}; bars of a track that differ in kind are never in one step.
     """
+
+# Dense
+
+class Then:
+    """What happens to a product."""
+
+    Store: Then
+    Gelu: Then
+    Add: Then
+
+def has_dense() -> bool:
+    """Whether this processor can do `linear` and `attend`: AVX2 and FMA."""
+
+def linear(
+    x: npt.NDArray[np.float32],
+    w: npt.NDArray[np.float32],
+    bias: npt.NDArray[np.float32],
+    out: npt.NDArray[np.float32],
+    then: Then,
+    threads: int = 1,
+) -> None:
+    """x (m, k) times w (k, n) plus bias (n) into out (m, n), or its GELU, or added to what is there. n: a
+    multiple of 16.
+    """
+
+def attend(
+    queries: npt.NDArray[np.float32],
+    keys: npt.NDArray[np.float32],
+    values: npt.NDArray[np.float32],
+    out: npt.NDArray[np.float32],
+    before: int,
+    threads: int = 1,
+) -> None:
+    """Causal attention of new tokens (tokens, heads, width) over keys and values (heads, positions, width):
+    `before` came before them and theirs follow; into out (tokens, heads * width).
+    """

@@ -17,6 +17,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from midigpt_nb.errors import Problem
+from midigpt_nb.inference.chord_control import (
+    CHORD_PARTS,
+    check_chord,
+    chord_log_weights,
+    chord_pitches,
+    guided_by,
+)
 from midigpt_nb.inference.config import InferenceConfig, setting_allows, settings
 from midigpt_nb.inference.control_values import (
     PARTS,
@@ -197,6 +204,14 @@ CONTROLS: dict[str, Control] = {
             "dict",
             check_pitch_mask,
             parts=PARTS["pitch_mask"],
+        ),
+        Control(
+            "chord",
+            _BARS,
+            "the chord of the bar: its notes are likelier, or nothing else is written; drums are left alone",
+            "dict",
+            check_chord,
+            parts=CHORD_PARTS,
         ),
         Control(
             "rhythm_mask",
@@ -409,6 +424,7 @@ class _Written:
             (b.bar - step.start if step.autoregressive else i, b.track, b.bar, prompts.get(b.track))
             for i, b in enumerate(blocks)
         ]
+        self._drums = {b.track for b in blocks if b.drum}
 
     def _each(self, name: str) -> Iterator[tuple[int, int, int, Any]]:
         """(block, track, bar, value) where a control is set."""
@@ -416,6 +432,12 @@ class _Written:
             value = None if prompt is None else control_of(prompt, bar, name)
             if value:
                 yield block, track, bar, value
+
+    def _chords(self) -> Iterator[tuple[int, Any]]:
+        """(block, chord wish) of melodic bars."""
+        for block, track, _, value in self._each("chord"):
+            if (wish := guided_by(value, track in self._drums)) is not None:
+                yield block, wish
 
     # limits
 
@@ -459,6 +481,9 @@ class _Written:
         n = self._vocab.domain_size(_core.TokenType.NoteOnset)
         every = ((block, pitches_of(mask, n)) for block, _, _, mask in self._each("pitch_mask"))
         allowed = {block: pitches for block, pitches in every if pitches is not None}
+        for block, wish in self._chords():
+            if (pitches := chord_pitches(wish, n)) is not None:
+                allowed[block] = sorted(set(allowed.get(block, pitches)) & set(pitches))
         return _core.Constraint.pitch_set(self._vocab, allowed) if allowed else None
 
     def position_sets(self) -> Any:
@@ -509,6 +534,10 @@ class _Written:
             if "shape" in mask:
                 start, n = tokens(_core.TokenType.NoteOnset)
                 weights.setdefault(block, []).append(Weights(start, shape_log_weights(mask["shape"], n)))
+        for block, wish in self._chords():
+            start, n = tokens(_core.TokenType.NoteOnset)
+            if (log_weights := chord_log_weights(wish, n)) is not None:
+                weights.setdefault(block, []).append(Weights(start, log_weights))
         for block, _, _, mask in self._each("rhythm_mask"):
             if "grid" not in mask:
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from midigpt_nb.inference.chord_control import chord_words
 from midigpt_nb.inference.piece import Cell
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ def forewarnings(
     the tracks it shows.
     """
     yield from _empty_targets(planner, table, names)
+    grid = planner.piece.grid
+    yield from chord_words(planner.request, {t: bool(grid.tracks[t, 2]) for t in range(grid.n_tracks)})
     if planner.dropped:
         left_out = ", ".join(_name(names, track) for track in planner.dropped)
         yield f"there is too much music for the model to read at once: it will not see {left_out}"

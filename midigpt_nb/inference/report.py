@@ -12,6 +12,7 @@ from midigpt_nb.inference.piece import Cell, Piece
 if TYPE_CHECKING:
     from midigpt_nb.attributes import AttributeAnalyzer
     from midigpt_nb.attributes.view import Cells
+    from midigpt_nb.inference.chord_control import ChordRow
     from midigpt_nb.inference.prompt import Wishes
 
 __all__ = ["AttributeReport", "Report", "attribute_report"]
@@ -38,28 +39,35 @@ class AttributeReport:
     @property
     def adherence(self) -> float | None:
         """1 for exactly as requested, 0 for the farthest miss, and for a bar in which there is nothing to
-        measure; a key is right or wrong. None when nothing was requested.
+        measure; a key or chord is right or wrong. None when nothing was requested.
         """
         if self.requested is None:
             return None
         if self.realised is None:
             return 0.0
-        if self.name == "key_signature":
+        if self.name in ("key_signature", "chord", "bar_chord"):
             return float(self.requested == self.realised)
         return 1.0 - abs(self.realised - self.requested) / max(1, self.size - 1)
 
 
 class Report(list[AttributeReport]):
     """The rows of a report: a list that can be asked, and that a notebook shows as a table. `remarks` are
-    sentences about asked notes that could not be written.
+    sentences about asked notes that could not be written, `chords` the chords that were asked for and how far
+    the notes keep to them.
 
     >>> Report([AttributeReport(0, None, "note_density", 10, 4, 4, 5)]).adherence.__round__(2)
     0.89
     """
 
-    def __init__(self, rows: Iterable[AttributeReport] = (), remarks: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        rows: Iterable[AttributeReport] = (),
+        remarks: Iterable[str] = (),
+        chords: Iterable[ChordRow] = (),
+    ) -> None:
         super().__init__(rows)
         self.remarks = list(remarks)
+        self.chords = list(chords)
 
     @property
     def wishes(self) -> Report:
@@ -73,21 +81,22 @@ class Report(list[AttributeReport]):
 
     @property
     def adherence(self) -> float | None:
-        """Mean over all wishes, 0..1; None without wishes."""
-        return _mean(row.adherence for row in self)
+        """Mean over all wishes, chords among them, 0..1; None without wishes."""
+        return _mean(row.adherence for row in (*self, *self.chords))
 
     def of(self, track: int, bar: int | None = None) -> Report:
         """The rows of a track (with its bars), or of one bar."""
-        return Report(row for row in self if row.track == track and (bar is None or row.bar == bar))
+        here = [row for row in self if row.track == track and (bar is None or row.bar == bar)]
+        return Report(here, chords=[c for c in self.chords if c.track == track and bar in (None, c.bar)])
 
     def __repr__(self) -> str:
-        if not self:
+        if not self and not self.chords:
             return "Report(nothing was written)"
         header = ("track", "bar", "attribute", "requested", "announced", "realised", "")
         rows = [header, *(_cells(row) for row in self)]
         widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
         lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-        return "\n".join([*lines, self.summary(), *self.remarks])
+        return "\n".join([*lines, *_chord_lines(self.chords), self.summary(), *self.remarks])
 
     def _repr_html_(self) -> str:
         names = ("track", "bar", "attribute", "requested", "announced", "realised", "")
@@ -95,15 +104,28 @@ class Report(list[AttributeReport]):
         rows = ("".join(f"<td>{escape(c)}</td>" for c in _cells(row)) for row in self)
         body = "".join(f"<tr>{row}</tr>" for row in rows)
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        return table + "".join(f"<p>{escape(line)}</p>" for line in (self.summary(), *self.remarks))
+        return table + "".join(
+            f"<p>{escape(line)}</p>" for line in (*_chord_lines(self.chords), self.summary(), *self.remarks)
+        )
 
     def summary(self) -> str:
         """How many wishes were met, in one line."""
-        wishes = self.wishes
+        wishes, kept = self.wishes, _mean(row.share for row in self.chords)
+        on_chords = "" if kept is None else f"{kept:.0%} of the time on chord tones"
         if not wishes:
-            return "no wishes"
+            return on_chords or "no wishes"
         met = len(wishes) - len(self.missed)
-        return f"{met} of {len(wishes)} wishes met exactly; adherence {self.adherence:.0%}"
+        words = f"{met} of {len(wishes)} wishes met exactly; adherence {self.adherence:.0%}"
+        return f"{words}; {on_chords}" if on_chords else words
+
+
+def _chord_lines(rows: Iterable[ChordRow]) -> list[str]:
+    """A line per bar with a chord."""
+    return [
+        f"track {row.track}, bar {row.bar}: {row.chord}, "
+        + ("no notes" if row.share is None else f"{row.share:.0%} of the time on its notes")
+        for row in rows
+    ]
 
 
 def _cells(row: AttributeReport) -> tuple[str, ...]:

@@ -17,13 +17,15 @@ PROGRESS_EVERY_S = 0.25
 
 class Reporter:
     """Turns tokens into events: notes at least every 50 ms and at the end of a bar, signs of life four
-    times a second. `placed` are the notes so far, per bar, as rows of the score's table.
+    times a second. `placed` are the notes so far, per bar, as rows of the score's table; `placed_at` says
+    with which token of the attempt each was complete.
     """
 
     def __init__(self, step: int, attempt: int, parser: NoteParser, placer: NotePlacer) -> None:
         self._step, self._attempt = step, attempt
         self._parser, self._placer = parser, placer
         self.placed: dict[Cell, list[Placed]] = {}
+        self.placed_at: dict[Cell, list[int]] = {}
         self._fresh: list[Placed] = []
         self._cell: Cell | None = None
         self._sent_notes = self._sent_progress = 0.0
@@ -32,7 +34,7 @@ class Reporter:
         """Events of newly written tokens; `total` counts all tokens of the attempt."""
         parser = self._parser
         events: list[Event] = []
-        for token in tokens:
+        for number, token in enumerate(tokens, total - len(tokens)):
             before = parser.current
             was_finished = before is not None and before.finished
             note = parser.feed(token)
@@ -43,6 +45,7 @@ class Reporter:
             self._cell = cell
             if note is not None and (row := self._placer.place(*cell, note)) is not None:
                 self.placed.setdefault(cell, []).append(row)
+                self.placed_at.setdefault(cell, []).append(number)
                 self._fresh.append(row)
             if block.finished and not (block is before and was_finished):
                 events += self.flush()

@@ -191,6 +191,20 @@ class GenerationRequest:
         auto = {"model_dim": "auto", "bars_per_step": "auto", "tracks_per_step": "auto"}
         return cls(tracks=tracks, config=InferenceConfig.from_dict({**auto, **config}))
 
+    def with_chords(
+        self, chords: Any, bars: Iterable[int] | None = None, *, how: str = "auto"
+    ) -> GenerationRequest:
+        """A copy that asks for chords, one per bar, on every track it writes: see `with_chords` of
+        `chord_control`.
+
+        >>> request = GenerationRequest([TrackPrompt(1, [4, 5])]).with_chords("Am F")
+        >>> request.tracks[0].bar_controls
+        {4: {'chord': 'Am'}, 5: {'chord': 'F'}}
+        """
+        from midigpt_nb.inference.chord_control import with_chords
+
+        return with_chords(self, chords, bars, how=how)
+
     def copy(self) -> GenerationRequest:
         """An independent copy."""
         return deepcopy(self)

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from midigpt_nb.errors import BudgetSpent, GenerationError
 from midigpt_nb.inference.asked_onsets import missing_onsets
+from midigpt_nb.inference.chord_control import chord_report
 from midigpt_nb.inference.controls import may_be_empty
 from midigpt_nb.inference.events import Event, Finished, Status, StepFinished, StepStarted
 from midigpt_nb.inference.piece import Cell, Piece
 from midigpt_nb.inference.planning import Said
 from midigpt_nb.inference.report import Report, attribute_report
 from midigpt_nb.inference.step import Outcome, StepRunner, Work
+from midigpt_nb.inference.uncertainty import Doubted, NoteDoubt, doubts_of, watching
 
 if TYPE_CHECKING:
     from midigpt_nb.inference.engine import InferenceEngine
@@ -45,6 +47,7 @@ class Progress:
     truncated: bool = False
     # finished bar -> tokens, their log p; see `Attempt`
     likelihoods: dict[Cell, tuple[int, float]] = field(default_factory=dict)
+    doubts: dict[Cell, list[NoteDoubt]] = field(default_factory=dict)  # finished bar -> its notes
     failures: list[GenerationError] = field(default_factory=list)
     prompts: dict[int, Prompt] = field(default_factory=dict)  # by step
     kept: dict[int, list[int]] = field(default_factory=dict)  # tokens written, by step
@@ -84,12 +87,13 @@ class TakeRun:
         candidate: int = 0,
         keep_going: bool = False,
         log: TokenLog | None = None,
+        doubts: bool = False,
     ) -> None:
         self.engine, self.base, self.planner = engine, score, planner
         self.seed, self.take = seed, take
         self.config = planner.config
         self.limits, self.loop = limits, loop
-        self._keep_going, self._log = keep_going, log
+        self._keep_going, self._log, self._doubts = keep_going, log, doubts
         self.progress = Progress(planner.piece)
         self.status: Status = "cancelled"  # until it has ended otherwise
         self.error: GenerationError | None = None
@@ -117,6 +121,13 @@ class TakeRun:
         report.remarks = list(missing_onsets(planner.request, planner.piece, p.piece, p.written))
         return report
 
+    @property
+    def doubts(self) -> Doubted | None:
+        """What the notes were drawn from; None when nobody watched."""
+        if not self._doubts:
+            return None
+        return Doubted(dict(self.progress.doubts), self.engine.symbols.values)
+
     def adherence_of(self, piece: Piece) -> float:
         """Adherence with other notes in the written bars; 0 without wishes."""
         return self._report(piece).adherence or 0.0
@@ -124,7 +135,9 @@ class TakeRun:
     def _report(self, piece: Piece) -> Report:
         p, wishes = self.progress, self.planner.wishes
         attributes = self.engine.attributes
-        return attribute_report(piece, attributes, p.written, wishes, p.said.tracks, p.said.bars, p.windows)
+        report = attribute_report(piece, attributes, p.written, wishes, p.said.tracks, p.said.bars, p.windows)
+        report.chords = chord_report(self.planner.request, piece, p.written)
+        return report
 
     def finished(self) -> Finished:
         """The event that ends this take."""
@@ -136,7 +149,6 @@ class TakeRun:
     def runner_for(self, candidate: int) -> StepRunner:
         """What runs steps with the random numbers of one candidate."""
         engine, log = self.engine, self._log
-        watch = None if log is None else lambda: log.watch(engine.symbols)
         return StepRunner(
             self.loop,
             engine.symbols,
@@ -149,7 +161,7 @@ class TakeRun:
             clock=self._decoded,
             bar_lengths=self.planner.bar_lengths,
             may_be_empty=lambda cell: may_be_empty(self.planner.request, *cell),
-            watch=watch,
+            watch=watching(engine.symbols, log, self._doubts),
         )
 
     def _decoded(self, seconds: float) -> None:
@@ -234,7 +246,12 @@ class TakeRun:
         if self._log is not None:
             self._log.begin(step, prompt, self.engine.symbols)
         yield started(step, number, n_steps, p.piece, prompt)
-        outcome = yield from runner.run(number, step, p.piece, prompt, open_cells)
+        try:
+            outcome = yield from runner.run(number, step, p.piece, prompt, open_cells)
+        except GeneratorExit:
+            if runner.left is not None:
+                self.keep(runner.left, number)
+            raise
         self.keep(outcome, number)
         if self._log is not None:
             limit = self.engine.limits.max_context
@@ -261,6 +278,7 @@ class TakeRun:
         p.attempt = attempt.number
         p.kept[number] = attempt.tokens
         p.likelihoods.update(attempt.likelihoods)
+        p.doubts.update(doubts_of(attempt, self.engine.symbols))
         announce(p.said, outcome, self.engine.symbols)
         for track, heard in outcome.prompt.heard.items():
             window = p.windows.setdefault(track, {})
@@ -296,9 +314,11 @@ def announce(said: Said, outcome: Outcome, symbols: Any) -> None:
 
 def drive(
     works: Sequence[tuple[int, Iterator[Event | None]]], loop: DecodeLoop, width: int = 8
-) -> Iterator[Event]:
+) -> Generator[Any, None, None]:
     """Run several pieces of work over one decode loop, at most `width` at a time; their events as they come,
     each with its take. Every work goes on until it needs the model, then all of them get one round.
+
+    With a patient loop it also yields None where the program may do something else.
     """
     waiting = list(works)
     active: list[tuple[int, Iterator[Event | None]]] = []
@@ -317,8 +337,12 @@ def drive(
                     if event is None:
                         break
                     yield event if event.take == take else replace(event, take=take)
+                if loop.patient:
+                    yield None
             if not loop.idle:
                 loop.round()
+                if loop.patient:
+                    yield None
     finally:
         for _, work in active:
             if isinstance(work, Generator):

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,11 @@ class Row:
             self.truncated = True
 
 
+PATIENT_SECONDS = 0.02
+"""How long a chunk of a prompt may take when the loop is patient."""
+_FIRST_CHUNK = 32
+
+
 @dataclass
 class _Seat:
     """A row in the decoding, and the prompt it started from."""
@@ -105,6 +111,9 @@ class DecodeLoop:
     `stop()` says why to stop (a text), or None; it is asked once per round and between the chunks of a
     prompt, and the answer stays in `stopped`; "failed" is there when the model broke in a round, with the
     error in `failure`. `model_seconds` is the time spent in the model.
+
+    A loop with `patient` set reads prompts in `round`, a short chunk each time, so that a program with a
+    single thread can do other things in between.
     """
 
     def __init__(
@@ -118,6 +127,8 @@ class DecodeLoop:
         self._decoding: Decoding | None = None  # its memory is taken with the first row
         self._seats: list[_Seat] = []
         self._mask = np.zeros(len(content), dtype=np.uint8)
+        self._openings: deque[tuple[Row, Generator[None, None, None]]] = deque()
+        self.patient = False
         self.stopped: str | None = None
         self.failure: Exception | None = None
         self.model_seconds = 0.0
@@ -125,35 +136,91 @@ class DecodeLoop:
     @property
     def idle(self) -> bool:
         """Whether no row is being written."""
-        return not self._seats
+        return not self._seats and not self._openings
 
     def open(self, tokens: Ids, positions: Ids, row: Row) -> bool:
-        """Give a row its prompt; False when stopped on the way. The prompt's last token is fed together with
-        the question what follows it.
+        """Give a row its prompt; False when stopped on the way. Its last tokens are fed together with the
+        question what follows them.
         """
         if row.budget < 1:
             row.truncated = True
             return True
+        if self.patient:
+            self._openings.append((row, self._opening(tokens, positions, row)))
+            return True
+        self._read_on()
         decoding = self._decoding = self._decoding or self._backend.start()
         prefix, n = self._cache.longest(tokens[:-1], positions[:-1])
-        seat = decoding.add(prefix, n)
-        size = self._backend.prefill_chunk
-        for start in range(n, len(tokens) - 1, size):
+        index, size = decoding.add(prefix, n), self._backend.prefill_chunk
+        seat = _Seat(row, tokens, positions)
+        while len(tokens) - n > size + 1:
             if self._is_stopped():
-                decoding.drop(seat)
+                decoding.drop(index)
                 return False
-            part = slice(start, min(start + size, len(tokens) - 1))
-            began = time.perf_counter()
-            decoding.feed(seat, tokens[part], positions[part])
-            self.model_seconds += time.perf_counter() - began
+            self._feed(index, seat, slice(n, n + size))
+            n += size
+        if self._is_stopped() and len(tokens) - n > 1:
+            decoding.drop(index)
+            return False
+        row.waiting, row.waiting_positions = tokens[n:].tolist(), positions[n:].tolist()
+        seat.fed = n - len(tokens)
+        self._seats.append(seat)
+        if len(self._seats) > 1:
+            self._read_on()
+        return True
+
+    def _feed(self, index: int, seat: _Seat, part: slice) -> None:
+        assert self._decoding is not None
+        began = time.perf_counter()
+        self._decoding.feed(index, seat.tokens[part], seat.positions[part])
+        self.model_seconds += time.perf_counter() - began
+
+    def _read_on(self) -> None:
+        """The end of a prompt is read together with its first draw. Where there are several rows, it is read
+        before, so that they find it in the cache and no row waits for another one's prompt.
+        """
+        for i, seat in enumerate(self._seats):
+            if seat.fed < -1:
+                self._feed(i, seat, slice(seat.fed, -1))
+                seat.fed, row = -1, seat.row
+                row.waiting, row.waiting_positions = row.waiting[-1:], row.waiting_positions[-1:]
+                self._remember(i, seat)
+
+    def _remember(self, i: int, seat: _Seat) -> None:
+        """The prompt of a row was read: others may begin with it."""
+        assert self._decoding is not None
+        n = self._decoding.lengths[i]
+        self._cache.keep(seat.tokens[:n], seat.positions[:n], self._decoding.prefix(i))
+
+    def _opening(self, tokens: Ids, positions: Ids, row: Row) -> Generator[None, None, None]:
+        """`open` in small pieces: the prompt is read beside the rows that are being written, then joins
+        them.
+        """
+        prefix, n = self._cache.longest(tokens[:-1], positions[:-1])
         if n < len(tokens) - 1:
-            self._cache.keep(tokens[:-1], positions[:-1], decoding.prefix(seat))
+            own, most = self._backend.start(), self._backend.prefill_chunk
+            seat, size = own.add(prefix, n), min(_FIRST_CHUNK, most)
+            start = n
+            while start < len(tokens) - 1:
+                part = slice(start, min(start + size, len(tokens) - 1))
+                began = time.perf_counter()
+                own.feed(seat, tokens[part], positions[part])
+                took = time.perf_counter() - began
+                self.model_seconds += took
+                start = part.stop
+                size = int(min(most, 2 * size, max(8, size * PATIENT_SECONDS / max(took, 1e-6))))
+                yield
+            prefix, n = own.prefix(seat), len(tokens) - 1
+            self._cache.keep(tokens[:-1], positions[:-1], prefix)
+        self._decoding = self._decoding or self._backend.start()
+        self._decoding.add(prefix, n)
         row.waiting, row.waiting_positions = [int(tokens[-1])], [int(positions[-1])]
         self._seats.append(_Seat(row, tokens, positions, fed=-1))
-        return True
 
     def close(self, row: Row) -> None:
         """Stop writing a row."""
+        for opening in [opening for opening in self._openings if opening[0] is row]:
+            self._openings.remove(opening)
         for i, seat in enumerate(self._seats):
             if seat.row is row:
                 self._leave(i)
@@ -162,13 +229,19 @@ class DecodeLoop:
     def release(self) -> None:
         """Give the memory of the rows back. Rows that are still being written are forgotten."""
         self._seats.clear()
+        self._openings.clear()
         self._decoding = None
 
     def round(self) -> None:
         """Feed what waits in all rows, then draw a token (and what the grammar forces after it) in each.
         Rows that are done leave.
         """
-        if self._is_stopped() or not self._seats or self._decoding is None:
+        if self._is_stopped():
+            return
+        if self._openings:
+            self._open_on()
+            return
+        if not self._seats or self._decoding is None:
             return
         rows = [seat.row for seat in self._seats]
         tokens = [np.array(row.waiting, dtype=np.int64) for row in rows]
@@ -180,8 +253,10 @@ class DecodeLoop:
             self.failure, self.stopped = failure, "failed"
             return
         self.model_seconds += time.perf_counter() - began
-        for seat, row, answer in zip(self._seats, rows, logits, strict=True):
+        for i, (seat, row, answer) in enumerate(zip(self._seats, rows, logits, strict=True)):
             seat.fed += len(row.waiting)
+            if len(row.waiting) > 1 and not row.tokens:
+                self._remember(i, seat)
             row.waiting, row.waiting_positions = [], []
             try:
                 self._draw(row, answer)
@@ -190,6 +265,15 @@ class DecodeLoop:
         for i in reversed(range(len(rows))):
             if rows[i].done:
                 self._leave(i)
+
+    def _open_on(self) -> None:
+        """A piece of the first prompt that waits."""
+        try:
+            next(self._openings[0][1])
+        except StopIteration:
+            self._openings.popleft()
+        except Exception as failure:  # as in `round`
+            self.failure, self.stopped = failure, "failed"
 
     def _is_stopped(self) -> bool:
         if self.stopped is None:

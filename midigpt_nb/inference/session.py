@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from midigpt_nb.inference.engine import InferenceEngine
     from midigpt_nb.inference.prompt import Prompt
     from midigpt_nb.inference.request import GenerationRequest
+    from midigpt_nb.inference.uncertainty import Uncertainty
     from midigpt_nb.score.model import Score
 
 __all__ = ["SamplingSession", "SessionProgress", "TokenLog", "TokenLogger"]
@@ -61,6 +62,7 @@ class _Call:
         self.limits = CallLimits.of(session.request.config, cancelled)
         content = engine.symbols.content
         self.loop = DecodeLoop(engine.backend, engine.prompt_cache, content, self.limits.stop)
+        self.loop.patient = session.patient
         self.runs: list[TakeRun] = []
         self.heard: set[tuple[int, int, int]] = set()  # finished bars: (take, track, bar)
 
@@ -79,8 +81,11 @@ class SamplingSession:
     May be run again; the same seed gives the same result. One call at a time; `cancel_event` may be set from
     any thread. Nothing it does changes the engine, the score or the request.
 
-    Callers may set: `cancel_event` (anything with `is_set()`), `token_logger`, `enable_profiling`, and the
-    callbacks of `sinks.py`: `note_sink`, `progress_sink`, `prompt_state_sink`.
+    Callers may set: `cancel_event` (anything with `is_set()`), `token_logger`, `enable_profiling`,
+    `watch_uncertainty` (then `uncertainty` tells how sure the model was of each note), and the callbacks of
+    `sinks.py`: `note_sink`, `progress_sink`, `prompt_state_sink`. With `patient` set, `stream` and
+    `stream_takes` also yield None, every few hundredths of a second, for programs with a single thread that
+    have other things to do, too.
     """
 
     def __init__(
@@ -100,6 +105,8 @@ class SamplingSession:
         self.cancel_event: Any = threading.Event()
         self.token_logger: TokenLog | None = None
         self.enable_profiling = False
+        self.watch_uncertainty = False
+        self.patient = False
         self.note_sink: Callable[[list[dict[str, int]]], Any] | None = None
         self.progress_sink: Callable[[], Any] | None = None
         self.prompt_state_sink: Callable[[dict[str, Any]], Any] | None = None
@@ -131,14 +138,22 @@ class SamplingSession:
 
     @property
     def partial(self) -> Score:
-        """The score with every bar that the last run has finished so far, however it ended or goes on. A bar
-        counts when its step does: with `bars_per_step=1` one by one.
+        """The score with every bar that the last run has finished so far, however it ended or goes on. While
+        it goes on, a bar counts when its step does: with `bars_per_step=1` one by one.
         """
         return self.score if self._main is None else self._main.score
 
     def report(self) -> Report:
         """Requested, announced and realised attributes of what the last run (its best take) wrote."""
         return Report() if self._main is None else self._main.report()
+
+    @property
+    def uncertainty(self) -> Uncertainty | None:
+        """How sure the model was of each note that the last run (its best take) wrote; None unless
+        `watch_uncertainty` was set before.
+        """
+        doubts = None if self._main is None else self._main.doubts
+        return None if doubts is None else doubts.uncertainty
 
     def progress(self) -> SessionProgress:
         """How far the running call is, in bars (all takes together), with the time it may still take."""
@@ -315,6 +330,7 @@ class SamplingSession:
             take=take,
             keep_going=keep_going,
             log=self.token_logger,
+            doubts=self.watch_uncertainty,
         )
 
     def _story(self, call: _Call, *, keep_going: bool = False) -> Iterator[Event]:
@@ -326,13 +342,15 @@ class SamplingSession:
         self._main = runs[0]
         return self._listened(call, self._told(call, runs))
 
-    def _told(self, call: _Call, runs: list[TakeRun]) -> Iterator[Event]:
+    def _told(self, call: _Call, runs: list[TakeRun]) -> Generator[Any, None, None]:
         told: set[Cell] = set()
         works = [(run.take, run.work()) for run in runs]
         # With a budget one take is finished before the others begin: better one than eight beginnings.
         alone = 1 if self._config.max_tokens or self._config.max_seconds else 0
         for event in chain(drive(works[:alone], call.loop, WIDTH), drive(works[alone:], call.loop, WIDTH)):
-            if event.take == 0:
+            if event is None:
+                yield event
+            elif event.take == 0:
                 if isinstance(event, BarFinished):
                     told.add((event.track, event.bar))
                 yield event
@@ -355,7 +373,7 @@ class SamplingSession:
     def _settle(self, run: TakeRun) -> None:
         self._main, self.status, self._result = run, run.status, run.score
 
-    def _listened(self, call: _Call, events: Iterator[Event]) -> Iterator[Event]:
+    def _listened(self, call: _Call, events: Generator[Any, None, None]) -> Iterator[Any]:
         """The events, with everybody told who listens otherwise."""
         sinks = None
         if self.note_sink or self.progress_sink or self.prompt_state_sink:
@@ -369,10 +387,11 @@ class SamplingSession:
         try:
             for event in events:
                 call.hear(event)
-                if sinks is not None and event.take == 0:
+                if sinks is not None and event is not None and event.take == 0:
                     sinks.hear(event, self._first_picture)
                 yield event
         finally:
+            events.close()  # who listens may go away in the middle: what is finished is kept
             call.loop.release()
             if self._call is call and self.status == "running":  # whoever listened went away
                 self.status = "cancelled"

@@ -43,6 +43,8 @@ class Attempt:
     stopped: bool = False
     deadlock: str = ""
     ends: list[tuple[int, float]] = field(default_factory=list)  # see `Row.ends`
+    placed_at: dict[Cell, list[int]] = field(default_factory=dict)  # see `Reporter`
+    watch: Any = None  # see `Row.watch`
 
     @property
     def finished(self) -> dict[Cell, list[Placed]]:
@@ -97,7 +99,8 @@ class _Lane:
 
 class StepRunner:
     """Runs the steps of one take. `counter(tokens, window, attempt)` is told about new tokens, `clock` about
-    the seconds that turning them into notes took.
+    the seconds that turning them into notes took. When `run` is closed before its end, `left` has what was
+    finished by then (None: nothing).
 
     The same (seed, candidate, step, attempt) gives the same draws whatever runs beside it.
     """
@@ -123,6 +126,8 @@ class StepRunner:
         self._max_context, self._end_tokens = max_context, end_tokens
         self._count, self._clock = counter, clock
         self._bar_lengths, self._watch, self._may_be_empty = bar_lengths, watch, may_be_empty
+        self._begun: dict[int, Attempt] = {}
+        self.left: Outcome | None = None
 
     def run(
         self, index: int, step: StepPlan, piece: Piece, prompt: Prompt, open_cells: Sequence[Cell]
@@ -133,6 +138,7 @@ class StepRunner:
         `open_cells` are all bars of the session that are still to be written; their old notes do not bound
         new ones.
         """
+        self.left, self._begun = None, {}
         reasons: Counter[str] = Counter()
         placer = NotePlacer(piece.table, piece.grid.resolution, open_cells, self._bar_lengths)
         most, width = self._config.max_attempts, AT_ONCE if self._config.batch_attempts else 1
@@ -160,6 +166,9 @@ class StepRunner:
                             yield from _told(lanes[0])
                     if lanes:
                         yield None
+            except GeneratorExit:  # whoever listened went away
+                self.left = self._finished_so_far(lanes, piece, prompt)
+                raise
             finally:
                 for lane in lanes:
                     lane.work.close()
@@ -169,6 +178,14 @@ class StepRunner:
             reasons=dict(reasons),
             last=last.blocks if last is not None else None,
         )
+
+    def _finished_so_far(self, lanes: Sequence[_Lane], piece: Piece, prompt: Prompt) -> Outcome | None:
+        """What the first attempt that was not rejected has finished."""
+        attempt = self._begun.get(lanes[0].number) if lanes else None
+        if attempt is None or attempt.deadlock or not attempt.finished:
+            return None
+        attempt.stopped = not attempt.complete
+        return Outcome(piece.written(attempt.finished), attempt, prompt, sorted(attempt.finished))
 
     def _judged(
         self, attempt: Attempt, piece: Piece, prompt: Prompt
@@ -195,7 +212,9 @@ class StepRunner:
             parser.start_block()
         reporter = Reporter(index, number, parser, placer)
         row = self._row(index, number, step, prompt)
-        attempt = Attempt(number, blocks, reporter.placed, parser.track_tokens, row.tokens)
+        attempt = Attempt(number, blocks, reporter.placed, parser.track_tokens, row.tokens, ends=row.ends)
+        self._begun[number] = attempt
+        attempt.placed_at, attempt.watch = reporter.placed_at, row.watch
         loop = self._loop
         if not loop.open(prompt.feed, prompt.positions, row):
             attempt.stopped = True
@@ -215,7 +234,7 @@ class StepRunner:
             loop.close(row)
         yield from reporter.flush()
         attempt.stopped = not row.done
-        attempt.complete, attempt.ends = row.complete, row.ends
+        attempt.complete = row.complete
         attempt.deadlock = "" if row.deadlock is None else str(row.deadlock)
         return attempt
 

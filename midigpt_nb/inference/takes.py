@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from midigpt_nb.inference.piece import Cell, Piece
     from midigpt_nb.inference.request import GenerationRequest
     from midigpt_nb.inference.run import TakeRun
+    from midigpt_nb.inference.uncertainty import Doubted, Uncertainty
     from midigpt_nb.score.model import Score
 
 __all__ = ["Take", "Takes"]
@@ -46,6 +48,7 @@ class Take:
     report: Report = field(default_factory=Report, repr=False)
     piece: Piece | None = field(default=None, repr=False, compare=False)
     cells: tuple[Cell, ...] = field(default=(), repr=False)
+    doubts: Doubted | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(cls, run: TakeRun) -> Take:
@@ -67,7 +70,13 @@ class Take:
             report=report,
             piece=p.piece,
             cells=cells,
+            doubts=run.doubts,
         )
+
+    @cached_property
+    def uncertainty(self) -> Uncertainty | None:
+        """How sure the model was of each note; None unless the session watched it."""
+        return None if self.doubts is None else self.doubts.uncertainty
 
     def likeness(self, other: Take) -> float:
         """Share of common notes (bar, pitch, onset on the model's grid): 1 for the same music."""

@@ -7,7 +7,9 @@ Score tracks without a prompt are context, so a request only names what it is ab
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from midigpt_nb.errors import Problem, RequestValidationError
@@ -20,6 +22,7 @@ from midigpt_nb.inference.case import (
     targets_of,
     whole_numbers,
 )
+from midigpt_nb.inference.chord_control import told_as_attributes
 from midigpt_nb.inference.config import AUTO, InferenceConfig, setting_allows, settings
 from midigpt_nb.inference.controls import model_facts
 from midigpt_nb.inference.request import GenerationRequest, TrackPrompt
@@ -275,9 +278,30 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def problems_of(case: Case) -> list[Problem]:
-    """What every rule says, in the order of the table."""
-    return [problem for rule in RULES for problem in rule(case)]
+def problems_of(case: Case, names: Sequence[str] = ()) -> list[Problem]:
+    """What every rule says, in the order of the table. `names` are those of the score's tracks."""
+    found = (problem for rule in RULES for problem in rule(case))
+    return [replace(problem, track=_track_in_words(case, problem.path, names)) for problem in found]
+
+
+def _track_in_words(case: Case, path: str, names: Sequence[str]) -> str:
+    """The track that a place in the request is about: "track 2 'Bass'"; '' when it is about none."""
+    place = re.match(r"tracks\[(\d+)\]", path)
+    if place is None:
+        return ""
+    track = case.request.tracks[int(place[1])].id
+    if not 0 <= track < case.n_tracks:
+        return ""
+    return f"track {track} {names[track]!r}" if track < len(names) else f"the new track {track}"
+
+
+def _warnings(case: Case, score: Score, encoder_config: Any) -> list[str]:
+    """The warnings, each with the track it is about."""
+    texts = []
+    for text in warnings_of(case, tuple(encoder_config.pitch_range)):
+        track = _track_in_words(case, text, score.track_names)
+        texts.append(f"{text} ({track})" if track else text)
+    return texts
 
 
 def _spell_out(request: GenerationRequest, n_bars: int) -> None:
@@ -318,9 +342,10 @@ def checked_request(
     case = make_case(request, score.table, encoder_config, model_facts(encoder_config), analyzer)
     problems = problems_of(case)
     if problems:
-        raise RequestValidationError(problems)
-    warnings = list(warnings_of(case, tuple(encoder_config.pitch_range)))
+        raise RequestValidationError(problems_of(case, score.track_names))
+    warnings = _warnings(case, score, encoder_config)
     _spell_out(request, min(case.n_bars))
+    told_as_attributes(request, analyzer, case.drums)
     return request, warnings
 
 
@@ -329,4 +354,4 @@ def request_warnings(
 ) -> list[str]:
     """What is possible in a valid request, but likely not meant: one sentence each, with its place."""
     case = make_case(tidied(request), score.table, encoder_config, model_facts(encoder_config), analyzer)
-    return list(warnings_of(case, tuple(encoder_config.pitch_range)))
+    return _warnings(case, score, encoder_config)

@@ -9,8 +9,9 @@ from midigpt_nb.attributes import AttributeAnalyzer
 from midigpt_nb.attributes.registry import Attribute
 from midigpt_nb.errors import Problem
 from midigpt_nb.inference.case import Case
+from midigpt_nb.inference.chord_control import chord_pitches
 from midigpt_nb.inference.config import setting_allows
-from midigpt_nb.inference.control_values import empty_pitch_mask, metre_index, positions_of
+from midigpt_nb.inference.control_values import empty_pitch_mask, metre_index, pitches_of, positions_of
 from midigpt_nb.inference.controls import LIMITS, Level, check_control, control_of, limit_of
 from midigpt_nb.inference.request import TrackPrompt
 from midigpt_nb.inference.suggest import suggestion
@@ -242,7 +243,7 @@ def impossible_together(case: Case) -> Iterator[Problem]:
     for path, prompt in case.prompts():
         if prompt.ignore or any(_controls_of(case, path, prompt)):
             continue
-        for rule in (_no_pitch_left, _two_rhythms, _voices):
+        for rule in (_no_pitch_left, _no_chord_tone_left, _two_rhythms, _voices):
             told: set[str] = set()
             for bar in case.written(prompt):
                 for problem in rule(case, path, prompt, bar):
@@ -256,6 +257,16 @@ def _no_pitch_left(case: Case, path: str, prompt: TrackPrompt, bar: int) -> Iter
     mask = control_of(prompt, bar, "pitch_mask")
     if mask and bar in prompt.bar_controls:
         yield from empty_pitch_mask(mask, case.facts, _path_of(path, prompt, bar, "pitch_mask"))
+
+
+def _no_chord_tone_left(case: Case, path: str, prompt: TrackPrompt, bar: int) -> Iterator[Problem]:
+    """A strict chord needs one of its notes among those that a pitch mask leaves."""
+    chord, mask = control_of(prompt, bar, "chord"), control_of(prompt, bar, "pitch_mask")
+    tones = chord_pitches(chord, case.facts.n_pitches) if chord and not case.drums[prompt.id] else None
+    allowed = pitches_of(mask, case.facts.n_pitches) if mask else None
+    if tones is not None and allowed is not None and not set(tones) & set(allowed):
+        message = f"the pitch mask of bar {bar} leaves no note of this chord"
+        yield Problem(_path_of(path, prompt, bar, "chord"), chord, message, "'how': 'soft', or a wider mask")
 
 
 def _two_rhythms(case: Case, path: str, prompt: TrackPrompt, bar: int) -> Iterator[Problem]:

@@ -23,7 +23,7 @@ import numpy as np
 
 from midigpt_nb import _core
 from midigpt_nb.errors import ScoreError, brief
-from midigpt_nb.score import edit
+from midigpt_nb.score import chords, edit
 from midigpt_nb.score import table as conversion
 from midigpt_nb.score.diff import ScoreDiff
 from midigpt_nb.score.general_midi import program_name
@@ -478,6 +478,7 @@ class Score:
     reorder_tracks = edit.reorder_tracks
     rename_track = edit.rename_track
     set_instrument = edit.set_instrument
+    chords = chords.chords
 
     # ---- other forms -----------------------------------------------------------------------------
 

@@ -22,3 +22,4 @@ void bind_vocab(pybind11::module_& m);
 void bind_codec(pybind11::module_& m);
 void bind_mask(pybind11::module_& m);
 void bind_plan(pybind11::module_& m);
+void bind_dense(pybind11::module_& m);

@@ -60,5 +60,6 @@ PYBIND11_MODULE(_core, m) {
   bind_codec(m);
   bind_mask(m);
   bind_plan(m);
+  bind_dense(m);
   refuse_empty_objects(m);
 }

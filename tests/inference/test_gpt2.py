@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from midigpt_nb import _core
 from midigpt_nb.errors import CheckpointError
+from midigpt_nb.inference.backends import products
 from midigpt_nb.inference.backends.gpt2 import GPT2Backend
 from midigpt_nb.inference.checkpoint import GPT2Shape
 
@@ -74,6 +76,65 @@ def test_logits_are_those_of_the_definition_however_the_tokens_are_fed(backend, 
         done += n
         assert logits.shape == (1, 50)
         np.testing.assert_allclose(logits[0], by_definition(TOKENS[:done], np.arange(done)), atol=1e-4)
+
+
+@pytest.mark.parametrize("chunks", [[300], [33, 40, 227], [1, 200, 98, 1]], ids=str)
+@pytest.mark.parametrize("way", ["core", "core, two threads", "torch"])
+def test_long_prompts_are_the_same_by_the_core_and_by_torch(chunks, way, monkeypatch):
+    if way == "torch":
+        monkeypatch.setattr(products._core, "has_dense", lambda: False)
+    if way == "core, two threads":
+        monkeypatch.setattr(products.torch, "get_num_threads", lambda: 2)
+    shape = GPT2Shape(vocab_size=50, n_positions=320, n_embd=64, n_layer=3, n_head=4)
+    network = GPT2Backend(shape, random_arrays(shape, seed=2), torch.device("cpu"), torch.float32)
+    tokens, done = np.random.default_rng(3).integers(0, 50, 300), 0
+    one, many = network.start(1), network.start(1)
+    for token in range(300):
+        wanted = ask(one, (tokens[token : token + 1], [token]))
+    for n in chunks[:-1]:
+        many.feed(0, tokens[done : done + n], np.arange(done, done + n))
+        done += n
+    told = ask(many, (tokens[done:], np.arange(done, 300)))
+    np.testing.assert_allclose(told, wanted, atol=2e-5)
+    every = network.start(1).each(0, tokens, np.arange(300))
+    np.testing.assert_allclose(every[-1], wanted[0], atol=2e-5)
+
+
+def test_the_core_refuses_arrays_that_do_not_fit():
+    if not _core.has_dense():
+        pytest.skip("this processor has no AVX2")
+    x, w, bias = (np.zeros(size, np.float32) for size in ((40, 32), (32, 48), 48))
+    out = np.zeros((40, 48), np.float32)
+    _core.linear(x, w, bias, out, _core.Then.Store)
+    for wrong in (
+        (x[:, :31], w, bias, out),
+        (x, w[:, :47], bias[:47], out[:, :47]),
+        (x, w, bias[:32], out),
+        (x[:, ::-1], w, bias, out),
+        (x, w, bias, out[:39]),
+        (x, w, bias, out.T.copy().T),
+        (x[0], w, bias, out),
+    ):
+        with pytest.raises(ValueError, match=r"fit|must"):
+            _core.linear(*wrong, _core.Then.Store)
+    with pytest.raises(TypeError):
+        _core.linear(x.astype(np.float64), w, bias, out, _core.Then.Store)
+    q, keys, heard = (np.zeros(size, np.float32) for size in ((40, 2, 16), (2, 64, 16), (40, 32)))
+    _core.attend(q, keys, keys, heard, 24)
+    for wrong in (
+        (q, keys, keys, heard, 25),
+        (q[:, :1], keys, keys, heard, 0),
+        (q, keys, keys[:, :63], heard, 0),
+        (q[:, :, :8], keys[:, :, :8], keys[:, :, :8], heard[:, :16], 0),
+        (q, keys, keys, heard[:, :31], 0),
+        (q, keys[:, ::-1], keys, heard, 0),
+    ):
+        with pytest.raises(ValueError, match=r"fit|must"):
+            _core.attend(*wrong)
+    frozen = heard.copy()
+    frozen.setflags(write=False)
+    with pytest.raises(ValueError, match=r"writ|read-only"):
+        _core.attend(q, keys, keys, frozen, 0)
 
 
 def test_skipping_tokens_with_their_positions_kept_is_the_same_as_never_having_them(backend):

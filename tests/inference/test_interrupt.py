@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from midigpt_nb.inference import TrackPrompt
-from midigpt_nb.inference.events import StepFinished
+from midigpt_nb.inference.events import BarFinished, NotesArrived, StepFinished
 from midigpt_nb.inference.interrupt import ctrl_c
 
 from .asking import changed_cells, request
@@ -70,6 +70,26 @@ def test_a_listener_that_goes_away_leaves_a_cancelled_session(score, session):
     assert session.status == "cancelled" and session.partial.hash() == event.score.hash()
     assert session._main.status == "cancelled" and "cancelled" in repr(session)
     assert session.report().of(0, 0)
+
+
+@pytest.mark.parametrize("more", [{}, {"batch_attempts": True}, {"adherence": "best"}], ids=str)
+def test_a_listener_that_goes_away_within_a_step_keeps_its_finished_bars(engine, score, more):
+    prompt = TrackPrompt(0, [2, 3, 4, 5])
+    asked = request(prompt, bars_per_step="auto", model_dim=8, novelty_check=False, **more)
+    session = engine.session(score, asked)
+    stream, notes = session.stream(), {}
+    for event in stream:
+        if isinstance(event, NotesArrived) and event.take == 0:
+            notes.setdefault(event.bar, []).extend(event.notes)
+        if isinstance(event, BarFinished) and event.bar == 3:
+            break
+    stream.close()
+    assert changed_cells(score, session.partial) == {(0, 2), (0, 3)} and session.status == "cancelled"
+    for bar in (2, 3):
+        written = session.partial.tracks[0].bars[bar].notes
+        told = [(onset, pitch) for pitch, _, onset, _ in notes[bar]]
+        assert sorted((n.onset_ticks, n.pitch) for n in written) == sorted(told)
+    assert session.report().of(0, 3) and not session.report().of(0, 4)
 
 
 def test_ctrl_c_is_left_alone_where_it_is_not_ours():

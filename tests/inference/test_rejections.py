@@ -163,7 +163,7 @@ PROMPTS = [
     (26, [OK, TrackPrompt(1, ignore=True, controls={"pitch_mask": {}})], "tracks[1].controls", "an ignored track is not written"),
     (26, [control(pitch_mask=[60])], PITCH, "a dict with pitches, scale"),
     (26, [control(pitch_mask={"pitchs": [60]})], f"{PITCH}['pitchs']", "did you mean 'pitches'?"),
-    (26, [control(pitch_mask={"pitches": [60, 128]})], f"{PITCH}['pitches']", "(given [128])"),
+    (26, [control(pitch_mask={"pitches": [60, 128]})], f"{PITCH}['pitches']", "(given [128], for track 0"),
     (26, [control(pitch_mask={"pitches": 60})], f"{PITCH}['pitches']", "a list of pitches"),
     (26, [control(pitch_mask={"pitches": []})], f"{PITCH}['pitches']", "no pitch is left"),
     (26, [control(pitch_mask={"scale": "majr"})], f"{PITCH}['scale']", "did you mean 'major'?"),

@@ -42,7 +42,7 @@ def test_p3_the_next_step_reads_only_what_differs(scripted, score):
     common = int(np.argmin(prompts[0][: len(prompts[1])] == prompts[1][: len(prompts[0])]))
     assert common > 20
     first, second = long_feeds(replay.backend)
-    assert (len(first), len(second)) == (len(prompts[0]) - 1, len(prompts[1]) - 1 - common)
+    assert (len(first), len(second)) == (len(prompts[0]), len(prompts[1]) - common)
 
 
 def test_a_finished_track_need_not_be_read_again(scripted, score):
@@ -62,7 +62,7 @@ def test_a_finished_track_need_not_be_read_again(scripted, score):
     second = progress.prompts[1].feed
     same = int(np.argmin(second[: len(sequence)] == sequence[: len(second)]))
     assert same > progress.prompts[0].length, "the second track's prompt begins with the first and its answer"
-    assert len(long_feeds(replay.backend)[-1]) == len(second) - 1 - same
+    assert len(long_feeds(replay.backend)[-1]) == len(second) - same
 
 
 def test_d16_a_prompt_that_ends_in_a_hidden_bar_goes_on_from_the_last_visible_token(scripted, score):
@@ -70,10 +70,10 @@ def test_d16_a_prompt_that_ends_in_a_hidden_bar_goes_on_from_the_last_visible_to
     prompt = TrackPrompt(0, [6, 7], autoregressive=True, mask_bars=[5])
     session = replay.session(score, request(prompt, model_dim=8, mask_mode="attention"))
     session.run()
-    (fed, places), (last, at), (_, after) = replay.backend.fed[:3]
+    (fed, places), (_, after) = replay.backend.fed[:2]
     bar_end = replay.tokenizer.vocab.encode(T.BarEnd, 0)
-    assert last[0] == bar_end and at[0] == places[-1] + 1, "the end of bar 4, the last one that is visible"
-    assert after[0] > at[-1] + 3, "new tokens are numbered on behind the hidden bar"
+    assert fed[-1] == bar_end, "the end of bar 4, the last one that is visible"
+    assert after[0] > places[-1] + 3, "new tokens are numbered on behind the hidden bar"
     assert len(fed) == len(places) and changed_cells(score, session.run()) <= {(0, 6), (0, 7)}
 
 
@@ -93,8 +93,8 @@ def test_p8_after_the_prompt_only_new_tokens_are_fed(scripted, score):
     session = replay.session(score, request(TrackPrompt(0, [2]), model_dim=8, novelty_check=False))
     session.run()
     prompt, *rounds = [tokens for tokens, _ in replay.backend.fed]
-    assert len(prompt) == session.context_len - 1 and {len(tokens) for tokens in rounds} <= {1, 2}
-    fed, kept = [t for tokens in rounds for t in tokens][1:], session._main.progress.kept[0]
+    assert len(prompt) == session.context_len and {len(tokens) for tokens in rounds} <= {1, 2}
+    fed, kept = [t for tokens in rounds for t in tokens], session._main.progress.kept[0]
     assert fed == kept[: len(fed)] and len(fed) >= len(kept) - 2
 
 

@@ -11,6 +11,7 @@ import pytest
 from midigpt_nb.errors import RequestValidationError
 from midigpt_nb.inference import GenerationRequest, InferenceConfig, TrackPrompt, validate_request
 from midigpt_nb.inference.config import settings
+from midigpt_nb.inference.validation import request_warnings
 from midigpt_nb.score.model import Bar, Note, Score, Track
 
 from .conftest import make_score
@@ -60,7 +61,8 @@ def test_all_problems_come_at_once_each_with_its_place(tokenizer):
     ]
     text = "\n".join(found)
     assert "did you mean 'note_density'?" in text and "did you mean 'token'?" in text
-    assert "(given 77); allowed: 0..9" in text and "4, 8, 12, 16, 'auto'" in text
+    assert "(given 77, for track 0 'Acoustic Grand Piano'); allowed: 0..9" in text
+    assert "4, 8, 12, 16, 'auto'" in text
 
 
 @pytest.mark.parametrize(
@@ -258,7 +260,7 @@ def check_words(tokenizer, request, *, refused=False):
 @pytest.mark.parametrize(
     ("prompt", "words"),
     [
-        (TrackPrompt(0, [True]), "there are no such bars (given [True])"),
+        (TrackPrompt(0, [True]), "there are no such bars (given [True], for track 0"),
         (TrackPrompt(0, 4), "tracks[0].bars: is not possible (given 4); allowed: a list of bars; [4, 5]"),
         (TrackPrompt(0, [1], bar_attributes={True: {"note_density": 1}}), "bars are whole numbers"),
         (TrackPrompt(0, [1], attributes=None), "allowed: a dict {name: value}"),
@@ -278,3 +280,20 @@ def test_attributes_the_model_was_never_taught_are_refused(tokenizer):
     request = GenerationRequest([TrackPrompt(0, [1], bar_attributes={1: {"note_density": 3}})])
     with pytest.raises(RequestValidationError, match="was never taught it"):
         validate_request(request, make_score(), tokenizer.config, analyzer)
+
+
+def test_problems_and_warnings_say_the_place_in_the_request_and_the_track(tokenizer):
+    """`tracks[0]` is the first one of the request, whichever track of the piece that is."""
+    score = make_score(3, 8)
+    score.tracks[2].name = "Bass"
+    prompts = [TrackPrompt(2, bars=[1, 99, 3]), TrackPrompt(3, new={"instrment": 1}, bars=[0])]
+    asked = GenerationRequest(prompts)
+    with pytest.raises(RequestValidationError) as caught:
+        validate_request(asked, score, tokenizer.config, tokenizer.analyzer)
+    new, bars = caught.value.problems
+    assert (bars.path, bars.value, bars.track) == ("tracks[0].bars", [99], "track 2 'Bass'")
+    assert str(bars).startswith("tracks[0].bars: there are no such bars (given [99], for track 2 'Bass')")
+    assert new.path.startswith("tracks[1].new") and new.track == "the new track 3"
+    idle = GenerationRequest([TrackPrompt(0, [1]), TrackPrompt(2, controls={"onset_limit": 3})])
+    (words,) = request_warnings(idle, score, tokenizer.config, tokenizer.analyzer)
+    assert words.startswith("tracks[1].controls: ") and words.endswith("(track 2 'Bass')")

@@ -122,7 +122,15 @@ def _remix(rng: random.Random) -> Data:
     return {"amount": rng.choice([0.1, 0.5, 1.0]), "mode": rng.choice(["pitch", "full"])}
 
 
+def _chord(rng: random.Random) -> Data:
+    chord: Data = {"name": rng.choice(("C", "Am", "F#7", "Bbmaj7", "C/E", "Gsus4", "Ddim"))}
+    if rng.random() < 0.6:
+        chord["how"] = rng.choice(("auto", "soft", "strict", "token"))
+    return chord
+
+
 _DICTS: dict[str, Callable[[random.Random], Data]] = {
+    "chord": _chord,
     "pitch_mask": _pitch_mask,
     "rhythm_mask": _rhythm_mask,
     "remix": _remix,

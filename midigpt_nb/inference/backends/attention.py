@@ -13,11 +13,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from midigpt_nb import _core
+from midigpt_nb.inference.backends.products import by_core
 from midigpt_nb.inference.torch_import import torch
 
-__all__ = ["Attention"]
+__all__ = ["QUERIES_AT_ONCE", "Attention"]
 
 F = torch.nn.functional
+QUERIES_AT_ONCE = 192
+"""So many new tokens of a row look at the cache together on a processor: with more, too much of what is
+computed is hidden from most of them; with fewer, the products are slow.
+"""
 
 
 @dataclass
@@ -33,11 +39,12 @@ class _Group:
     end: int
     mask: torch.Tensor | None
     causal: bool
+    in_turn: bool
 
 
 class Attention:
     """One call over rows `first`, `first + 1`, ... of a cache, with `lengths` tokens each so far and `counts`
-    new ones. Tell it the groups, then for every layer `write` and `read`.
+    new ones, and heads `head` wide. Tell it the groups, then for every layer `write` and `read`.
     """
 
     def __init__(
@@ -45,6 +52,7 @@ class Attention:
         first: int,
         lengths: Sequence[int],
         counts: Sequence[int],
+        head: int,
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
@@ -54,6 +62,8 @@ class Attention:
         self._even = min(counts) == self._k
         self._level = self._even and min(lengths) == max(lengths)
         self._groups: list[_Group] = []
+        # One row with many new tokens, a prompt: the core does it, where it can.
+        self._one = len(counts) == 1 and by_core(self._k, head, device, dtype)
         ends = np.cumsum(counts) - 1
         self.last_tokens = slice(-1, None) if len(ends) == 1 else torch.from_numpy(ends).to(device)
         if not self._level:
@@ -69,12 +79,15 @@ class Attention:
         end = max(n + k for n, k in zip(lengths, counts, strict=True))
         level = self._even and min(lengths) == max(lengths)
         mask, causal = None, False
-        if level and prefix is None and self._k > 1 and lengths[0] == 0:
+        if self._one and prefix is None:
+            return
+        in_turn = level and prefix is None and self._k > QUERIES_AT_ONCE and self._device.type == "cpu"
+        if level and prefix is None and self._k > 1 and lengths[0] == 0 and not in_turn:
             causal = True
         elif not level or self._k > 1:
             mask = self._mask(lengths, shared, end)
         inside, seats = _index(rows, self._device), _index([self._first + r for r in rows], self._device)
-        self._groups.append(_Group(inside, seats, prefix, shared, end, mask, causal))
+        self._groups.append(_Group(inside, seats, prefix, shared, end, mask, causal, in_turn))
 
     def _mask(self, lengths: Sequence[int], shared: int, end: int) -> torch.Tensor:
         """(rows, 1, k, end - shared): 0 where a new token may look, -inf elsewhere."""
@@ -84,21 +97,23 @@ class Attention:
         mask = torch.from_numpy(np.where(hidden, np.float32(-math.inf), np.float32(0)))
         return mask.to(self._device, self._dtype)
 
-    def write(self, qkv: torch.Tensor, cache: torch.Tensor) -> None:
-        """Put keys and values of the new tokens, of (tokens, 3, heads, head), into one layer's cache, (2,
-        rows, heads, positions, head).
+    def write(self, kv: torch.Tensor, cache: torch.Tensor) -> None:
+        """Put keys and values of the new tokens, (tokens, 2, heads, head), into one layer's cache, (2, rows,
+        heads, positions, head).
         """
         if not self._level:
-            cache[:, self._seats, :, self._places] = qkv[:, 1:].to(cache.dtype)
+            cache[:, self._seats, :, self._places] = kv.to(cache.dtype)
             return
         rows, k, start = len(self._counts), self._k, self._lengths[0]
-        new = qkv.view(rows, k, *qkv.shape[1:]).permute(2, 0, 3, 1, 4)[1:]
+        new = kv.view(rows, k, *kv.shape[1:]).permute(2, 0, 3, 1, 4)
         cache[:, self._first : self._first + rows, :, start : start + k] = new
 
     def read(self, q: torch.Tensor, cache: torch.Tensor, layer: int) -> torch.Tensor:
         """What the new tokens hear, (tokens, width), for their queries (tokens, heads, head)."""
         rows, k = len(self._counts), self._k
         kind, q = q.dtype, q.to(cache.dtype)
+        if not self._groups:
+            return self._by_core(q, cache[:, self._first]).to(kind)
         if self._even:
             asked = q.view(rows, k, *q.shape[1:]).transpose(1, 2)
         else:
@@ -115,10 +130,19 @@ class Attention:
         flat = heard if self._even else heard[self._owners, self._inner]
         return flat.reshape(len(q), -1).to(kind)
 
+    def _by_core(self, q: torch.Tensor, cache: torch.Tensor) -> torch.Tensor:
+        """The same for one row; cache (2, heads, positions, head)."""
+        out = q.new_empty(len(q), q.shape[1] * q.shape[2])
+        keys, values = cache.numpy()
+        _core.attend(q.numpy(), keys, values, out.numpy(), self._lengths[0], torch.get_num_threads())
+        return out
+
 
 def _heard(group: _Group, q: torch.Tensor, cache: torch.Tensor, layer: int) -> torch.Tensor:
     """Attention of (rows, heads, k, head) over what the rows of a group hold."""
     own = cache[:, group.seats, :, group.shared : group.end]
+    if group.in_turn:
+        return _in_turn(group, q, own)
     if group.prefix is None:
         return F.scaled_dot_product_attention(q, own[0], own[1], attn_mask=group.mask, is_causal=group.causal)
     rows, heads, k, head = q.shape
@@ -136,6 +160,19 @@ def _heard(group: _Group, q: torch.Tensor, cache: torch.Tensor, layer: int) -> t
     weights = torch.softmax(scores, dim=-1)
     heard = torch.bmm(weights[..., :n].reshape(heads, rows * k, n), values).view(heads, rows, k, head)
     return heard.transpose(0, 1) + torch.matmul(weights[..., n:].transpose(0, 1), own[1])
+
+
+def _in_turn(group: _Group, q: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+    """The same for many new tokens: some after the other, each over what it may look at only."""
+    heard, k = torch.empty_like(q), q.shape[2]
+    assert group.mask is not None
+    for start in range(0, k, QUERIES_AT_ONCE):
+        stop = min(start + QUERIES_AT_ONCE, k)
+        end = group.end - k + stop
+        mask = group.mask[:, :, start:stop, :end]
+        keys, values = own[:, :, :, :end]
+        heard[:, :, start:stop] = F.scaled_dot_product_attention(q[:, :, start:stop], keys, values, mask)
+    return heard
 
 
 def _index(rows: Sequence[int], device: torch.device) -> slice | torch.Tensor:

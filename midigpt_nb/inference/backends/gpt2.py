@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midigpt_nb.errors import CheckpointError
-from midigpt_nb.inference.backends.attention import Attention
+from midigpt_nb.inference.backends.attention import QUERIES_AT_ONCE, Attention
 from midigpt_nb.inference.backends.base import Ids
+from midigpt_nb.inference.backends.products import Workspace, add_linear, gelu_linear, linear
 from midigpt_nb.inference.checkpoint import Checkpoint, GPT2Shape
 from midigpt_nb.inference.torch_import import torch
 
@@ -176,8 +177,10 @@ class GPT2Backend:
         self.head = tensors["lm_head.weight"].t()
         self.layers = [_Layer(tensors, f"transformer.h.{i}.") for i in range(shape.n_layer)]
         self.prompt_layers = [layer.to(torch.bfloat16) for layer in self.layers] if bf16_prompts else None
-        # A chunk should take about a tenth of a second on a slow machine, so that cancelling is felt at once.
-        self.prefill_chunk = int(min(512, max(16, 4e9 / self.n_parameters)))
+        # Larger chunks are faster, up to a point. One should take about a third of a second on one core, so
+        # that cancelling is felt at once.
+        portions = int(16e9 / self.n_parameters / QUERIES_AT_ONCE)
+        self.prefill_chunk = QUERIES_AT_ONCE * min(4, max(1, portions))
 
     def start(self, rows: int = 0) -> GPT2Decoding:
         """A decoding with `rows` empty rows."""
@@ -230,6 +233,7 @@ class GPT2Decoding:
     def __init__(self, backend: GPT2Backend) -> None:
         self.backend = backend
         self._rows: list[_Row] = []
+        self._space = Workspace()
         self._cache = self._room(1)
 
     @property
@@ -328,20 +332,46 @@ class GPT2Decoding:
         layers, dtype = b.layers, b.dtype
         if only_cache and b.prompt_layers is not None:
             layers, dtype = b.prompt_layers, torch.bfloat16
-        attention = Attention(first, [row.length for row in rows], counts, b.torch_device, b.dtype)
-        for group, prefix, n in self._groups(first, rows):
-            attention.group(group, None if prefix is None else prefix.cache, n)
+        groups = list(self._groups(first, rows))
+        lengths = [row.length for row in rows]
+        attention = last = self._attention(first, lengths, counts, groups)
+        if len(rows) < sum(counts) and not (only_cache or every_token):
+            before = [n + k - 1 for n, k in zip(lengths, counts, strict=True)]
+            last = self._attention(first, before, [1] * len(rows), groups)
         with _threads.of(float(sum(counts)) * b.n_parameters):
             ids, places = (
                 torch.from_numpy(np.concatenate(a).astype(np.int64, copy=False)).to(b.torch_device)
                 for a in (tokens, positions)
             )
             x = (F.embedding(ids, b.wte) + F.embedding(places, b.wpe)).to(dtype)
-            for i, layer in enumerate(layers):
-                x = self._block(i, layer, x, attention, only_cache=only_cache and i == len(layers) - 1)
+            for i, layer in enumerate(layers[:-1]):
+                x = self._block(i, layer, x, attention)
+            i, layer = len(layers) - 1, layers[-1]
+            if only_cache:
+                self._keep(i, layer, x, attention)
+            elif last is attention:
+                x = self._block(i, layer, x, attention)
+            else:
+                self._keep(i, layer, x, attention)
+                x = self._block(i, layer, x[attention.last_tokens], last, keep=False)
         for row, k in zip(rows, counts, strict=True):
             row.length += k
-        return x if every_token else x[attention.last_tokens]
+        return x
+
+    def _attention(
+        self,
+        first: int,
+        lengths: Sequence[int],
+        counts: Sequence[int],
+        groups: Sequence[tuple[list[int], GPT2Prefix | None, int]],
+    ) -> Attention:
+        """What `counts` new tokens of each row may look at."""
+        b = self.backend
+        head = b.shape.n_embd // b.shape.n_head
+        attention = Attention(first, lengths, counts, head, b.torch_device, b.dtype)
+        for group, prefix, n in groups:
+            attention.group(group, None if prefix is None else prefix.cache, n)
+        return attention
 
     def _groups(self, first: int, rows: Sequence[_Row]) -> Iterator[tuple[list[int], GPT2Prefix | None, int]]:
         """Rows (counted from `first`) that read one shared prefix together; then those with a copy each."""
@@ -361,18 +391,30 @@ class GPT2Decoding:
             yield sorted(alone), None, 0
 
     def _block(
-        self, i: int, layer: _Layer, x: torch.Tensor, attention: Attention, *, only_cache: bool
+        self, i: int, layer: _Layer, x: torch.Tensor, attention: Attention, *, keep: bool = True
     ) -> torch.Tensor:
+        """A layer of x (tokens, width), which may be changed. Without `keep` its keys and values are in the
+        cache already.
+        """
         width, heads = x.shape[-1], self.backend.shape.n_head
-        qkv = torch.addmm(layer.b_attn, F.layer_norm(x, (width,), *layer.ln1, _EPS), layer.w_attn)
-        qkv = qkv.view(len(x), 3, heads, width // heads)
-        attention.write(qkv, self._cache[i])
-        if only_cache:
-            return x
+        h = F.layer_norm(x, (width,), *layer.ln1, _EPS)
+        n = 3 * width if keep else width
+        qkv = linear(h, layer.w_attn[:, :n], layer.b_attn[:n], self._space).view(
+            len(x), -1, heads, width // heads
+        )
+        if keep:
+            attention.write(qkv[:, 1:], self._cache[i])
         y = attention.read(qkv[:, 0], self._cache[i], i)
-        x = torch.addmm(layer.b_proj, y, layer.w_proj).add_(x)
-        h = torch.addmm(layer.b_fc, F.layer_norm(x, (width,), *layer.ln2, _EPS), layer.w_fc)
-        return F.linear(F.gelu(h, approximate="tanh"), layer.w_out, layer.b_out).add_(x)
+        x = add_linear(x, y, layer.w_proj, layer.b_proj)
+        h = gelu_linear(F.layer_norm(x, (width,), *layer.ln2, _EPS), layer.w_fc, layer.b_fc, self._space)
+        return add_linear(x, h, layer.w_out.t(), layer.b_out)
+
+    def _keep(self, i: int, layer: _Layer, x: torch.Tensor, attention: Attention) -> None:
+        """Only the keys and values of a layer."""
+        width, heads = x.shape[-1], self.backend.shape.n_head
+        h = F.layer_norm(x, (width,), *layer.ln1, _EPS)
+        kv = linear(h, layer.w_attn[:, width:], layer.b_attn[width:], self._space)
+        attention.write(kv.view(len(x), 2, heads, width // heads), self._cache[i])
 
 
 @dataclass

@@ -1,0 +1,207 @@
+"""Chords of a score, bar by bar: estimated from its notes, and how far notes keep to given ones.
+
+How a chord is estimated. In a bar, `c` is the time for which each of the 12 pitch classes sounds on melodic
+tracks (notes that ring in from the bar before are counted for the part that lies in the bar; time in the
+second half of the bar counts 0.6, as a second chord often begins there), scaled to length 1, and `b` the
+share of the time, weighted alike, for which each is the lowest. Every chord is a template `t` of
+ones at its notes, scaled to length 1. The chord with the greatest
+
+    c · t + 0.25 * b[root] + 0.05 * (sum of b over the chord's notes)
+
+is the bar's; of equal ones the simpler (see `QUALITIES`). `fit` is the share of the (weighted) sounding
+time that lies on its notes. Below a fit of 0.5, or with fewer than two pitch classes, the bar has no chord.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from midigpt_nb.errors import ScoreError
+from midigpt_nb.score.chord_names import ROOTS, SHARP_ROOTS, Chord, chord_text, parse_chord, parse_chords
+from midigpt_nb.score.places import Bars, Tracks, bar_numbers, track_numbers
+
+if TYPE_CHECKING:
+    from midigpt_nb.score.model import Score
+
+__all__ = ["BarChord", "Chords", "as_chords", "chord_share", "chords"]
+
+ESTIMATED = ("", "m", "7", "maj7", "m7", "dim", "sus4", "m7b5", "aug", "dim7", "6")
+"""Kinds of chord that are looked for; the others hold too many notes to tell them from a melody."""
+MINOR_KINDS = ("m", "m7", "dim", "m7b5", "dim7")
+BASS_WEIGHT, BASS_IN_CHORD = 0.25, 0.05
+SECOND_HALF = 0.6
+LEAST_FIT = 0.5
+_SLICES = 48
+"""Moments of a bar at which its lowest note is looked up."""
+
+
+@dataclass(frozen=True)
+class BarChord:
+    """The chord of a bar: its name (None: there is none), and the share of sounding time on its notes,
+    0..1.
+    """
+
+    bar: int
+    name: str | None
+    fit: float
+
+
+class Chords(list[BarChord]):
+    """The chords of some bars. `text` is what `set_chords` and `with_chords` read.
+
+    >>> from midigpt_nb import Score
+    >>> print(Score.example().chords([0, 2, 4]).text)
+    Fmaj7 Dm7 Bbmaj7
+    """
+
+    @property
+    def names(self) -> list[str | None]:
+        """The names, one per bar."""
+        return [chord.name for chord in self]
+
+    @property
+    def text(self) -> str:
+        """The names as they are typed."""
+        return chord_text(self.names)
+
+    def __repr__(self) -> str:
+        return f"Chords({self.text!r})"
+
+
+def chords(score: Score, bars: Bars = None, tracks: Tracks = None) -> Chords:
+    """The chord of each bar, estimated from the notes of melodic tracks (None: of all of them); see
+    `midigpt_nb.score.chords` for how. Bars and tracks are counted from 0.
+
+    >>> from midigpt_nb import Score
+    >>> Score.example().chords([0, 2])
+    Chords('Fmaj7 Dm7')
+    """
+    wanted = bar_numbers(bars, score.n_bars)
+    chosen = set(track_numbers(tracks, score))
+    notes = _sounding(score, chosen)
+    starts = score.bar_starts
+    lasting = np.maximum.accumulate(notes[:, 1])  # ascending, so that a bar's notes are found by halving
+    found = Chords()
+    for bar in wanted:
+        start, end = int(starts[bar]), int(starts[bar + 1])
+        first, last = np.searchsorted(lasting, start, "right"), np.searchsorted(notes[:, 0], end)
+        found.append(_bar_chord(bar, notes[first:last], start, end))
+    return found
+
+
+def _sounding(score: Score, tracks: set[int]) -> NDArray[np.int64]:
+    """(start, end, pitch) of the melodic notes, in ticks from the start of the piece, by start."""
+    table, starts = score.table, score.bar_starts
+    parts = []
+    for track in sorted(tracks):
+        if table.tracks[track, 2]:
+            continue
+        for bar in range(table.n_bars(track)):
+            first, last = table.note_rows(track, bar)
+            if first < last:
+                rows = np.asarray(table.notes[first:last, :4], dtype=np.int64)
+                rows = rows[rows[:, 3] > 0]
+                on = rows[:, 0] + int(starts[bar])
+                parts.append(np.stack([on, on + np.maximum(rows[:, 1], 1), rows[:, 2]], axis=1))
+    found = np.concatenate(parts) if parts else np.zeros((0, 3), np.int64)
+    return found[np.argsort(found[:, 0], kind="stable")]
+
+
+@cache
+def _templates() -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.int64]]:
+    """Names, templates of ones (n, 12) and roots of all chords that are looked for, simple ones first."""
+    spelled = {kind: SHARP_ROOTS if kind in MINOR_KINDS else ROOTS for kind in ESTIMATED}
+    names = [root + kind for kind, roots in spelled.items() for root in roots]
+    found = np.zeros((len(names), 12))
+    for row, name in enumerate(names):
+        found[row, list(parse_chord(name).classes)] = 1
+    return tuple(names), found, np.tile(np.arange(12), len(ESTIMATED))
+
+
+def _bar_chord(bar: int, notes: NDArray[np.int64], start: int, end: int) -> BarChord:
+    own = notes[notes[:, 1] > start]
+    if len(own) == 0:
+        return BarChord(bar, None, 0.0)
+    on, off = np.maximum(own[:, 0], start), np.minimum(own[:, 1], end)
+    half = (start + end) / 2
+    late = np.maximum(off - np.maximum(on, half), 0)
+    chroma = np.bincount(own[:, 2] % 12, weights=off - on - (1 - SECOND_HALF) * late, minlength=12)
+    if np.count_nonzero(chroma) < 2:
+        return BarChord(bar, None, 0.0)
+    moments = start + (np.arange(_SLICES) + 0.5) * (end - start) / _SLICES
+    sounds = (on[:, None] <= moments) & (off[:, None] > moments)
+    lowest = np.where(sounds, own[:, 2:3], 1000).min(axis=0)
+    heard = lowest < 1000
+    weights = np.where(moments < half, 1.0, SECOND_HALF)[heard]
+    bass = np.bincount(lowest[heard] % 12, weights=weights, minlength=12) / max(weights.sum(), 1e-9)
+    names, templates, roots = _templates()
+    size = np.sqrt(templates.sum(axis=1))
+    match = templates @ chroma / np.linalg.norm(chroma) / size
+    match += BASS_WEIGHT * bass[roots] + BASS_IN_CHORD * (templates @ bass)
+    best = int(np.argmax(np.round(match, 9)))
+    fit = float(templates[best] @ chroma / chroma.sum())
+    return BarChord(bar, names[best], fit) if fit >= LEAST_FIT else BarChord(bar, None, fit)
+
+
+def chord_share(table: Any, track: int, bar: int, chord: Chord, length: int) -> float | None:
+    """Share of the sounding time of the notes that begin in a bar that lies on the chord's notes, 0..1; what
+    rings past the bar's end (`length` ticks from its start) is not counted. None when no note begins there.
+    """
+    first, last = table.note_rows(track, bar)
+    rows = np.asarray(table.notes[first:last, :4], dtype=np.int64)
+    rows = rows[rows[:, 3] > 0]
+    if len(rows) == 0:
+        return None
+    sounding = np.maximum(np.minimum(rows[:, 1], length - rows[:, 0]), 1)
+    return float(sounding[np.isin(rows[:, 2] % 12, chord.classes)].sum() / sounding.sum())
+
+
+def as_chords(chords: object, bars: Iterable[int]) -> dict[int, str | None]:
+    """Bar -> name of its chord (None: no chord) from what a person gives: text such as ``"Am F C G"``, a list
+    of names (None for no chord), or a dict of bars.
+
+    Text or list shorter than the bars begins again; a longer one, and a bar that is not among `bars`, raises
+    `ScoreError`. Empty text is no chord for all bars.
+
+    >>> as_chords("Am F", [4, 5, 6])
+    {4: 'Am', 5: 'F', 6: 'Am'}
+    """
+    chosen = list(bars)
+    if isinstance(chords, Mapping):
+        return _of_mapping(chords, chosen)
+    if isinstance(chords, str):
+        read = [None if chord is None else chord.name for chord in parse_chords(chords)]
+    elif isinstance(chords, Iterable):
+        read = [None if name is None else _named(name, place) for place, name in enumerate(chords, 1)]
+    else:
+        raise ScoreError(f"chords are text, a list or a dict of bars, not {chords!r}")
+    if len(read) > len(chosen):
+        raise ScoreError(f"{len(read)} chords for {len(chosen)} bars: name more bars, or fewer chords")
+    return {bar: read[i % len(read)] if read else None for i, bar in enumerate(chosen)}
+
+
+def _named(name: object, place: int) -> str | None:
+    found = parse_chords(name if isinstance(name, str) else str(name))
+    if len(found) != 1:
+        raise ScoreError(f"chord {place}: {name!r} is not one chord")
+    return None if found[0] is None else found[0].name
+
+
+def _of_mapping(chords: Mapping[Any, Any], bars: list[int]) -> dict[int, str | None]:
+    found: dict[int, str | None] = {}
+    for key, name in chords.items():
+        bar = int(key) if isinstance(key, str) and key.isdecimal() else key
+        if isinstance(bar, bool) or bar not in bars:
+            span = f"{min(bars)}..{max(bars)}" if bars else "none"
+            raise ScoreError(f"chords[{key!r}]: there is no such bar; bars: {span} (counted from 0)")
+        try:
+            found[int(bar)] = None if name is None else _named(name, int(bar) + 1)
+        except ScoreError as problem:
+            raise ScoreError(f"chords[{key!r}]: {str(problem).split(': ', 1)[-1]}") from None
+    return found
