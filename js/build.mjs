@@ -1,17 +1,21 @@
-// Bundles the page into the files the Python package ships: widget.js (one ES module) and widget.css, and the
-// code of the audio thread, which the page fetches only when it plays.
-import { statSync } from "node:fs";
+// Bundles the page into the files the Python package ships: widget.js (an ES module that every widget carries),
+// desk.js (what the page fetches once, after the first picture), widget.css, and the code of the audio thread, which
+// the page fetches only when it plays.
+import { statSync, watch, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { build, context } from "esbuild";
+import { build } from "esbuild";
 import { shortNames } from "./short_names.mjs";
+import { widgetAndDesk } from "./split.mjs";
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
+const SRC = at("src");
 const OUT = at("../midigpt_nb/widgets/static/");
 const SOUND = at("../midigpt_nb/data/sound/");
 const BUDGET = {
-  [`${OUT}widget.js`]: 160_000,
+  [`${OUT}widget.js`]: 140_000,
+  [`${OUT}desk.js`]: 160_000,
   [`${OUT}widget.css`]: 20_000,
-  [`${OUT}export.js`]: 20_000,
+  [`${OUT}export.js`]: 30_000,
   [`${SOUND}worklet.js`]: 450_000,
 };
 
@@ -22,21 +26,30 @@ const shared = {
   minify: true,
   charset: "utf8",
   legalComments: "inline",
-  logLevel: "info",
+  logLevel: "warning",
 };
-const ctx = await context({
-  ...shared,
-  entryPoints: { widget: at("src/widget.ts"), "widget.style": at("src/widget.css") },
-  entryNames: "[name]",
-  outdir: OUT,
-  mangleProps: shortNames(at("src"), at("node_modules")),
-});
 
-if (process.argv.includes("--watch")) {
-  await ctx.watch();
+const say = (text) => process.stdout.write(`${text}\n`);
+
+async function page() {
+  const { widget, desk, modules } = await widgetAndDesk(SRC, shared, shortNames(SRC, at("node_modules")));
+  writeFileSync(`${OUT}widget.js`, widget);
+  writeFileSync(`${OUT}desk.js`, desk);
+  await build({ ...shared, entryPoints: [at("src/widget.css")], outfile: `${OUT}widget.css` });
+  return modules;
+}
+
+if (process.argv.includes("--modules")) {
+  say(JSON.stringify(await page(), null, 1));
+} else if (process.argv.includes("--watch")) {
+  await page();
+  let soon;
+  watch(SRC, { recursive: true }, () => {
+    clearTimeout(soon);
+    soon = setTimeout(() => page().catch((error) => say(error.message)), 100);
+  });
 } else {
-  await ctx.rebuild();
-  await ctx.dispose();
+  await page();
   for (const [source, outfile] of [
     ["export/main", `${OUT}export.js`],
     ["playback/worklet/processor", `${SOUND}worklet.js`],
@@ -44,10 +57,9 @@ if (process.argv.includes("--watch")) {
   ]) {
     await build({ ...shared, entryPoints: [at(`src/${source}.ts`)], outfile });
   }
-  const { renameSync } = await import("node:fs");
-  renameSync(`${OUT}widget.style.css`, `${OUT}widget.css`);
   for (const [path, limit] of Object.entries(BUDGET)) {
     const { size } = statSync(path);
+    say(`${String(size).padStart(7)} of ${limit}  ${path.slice(at("..").length)}`);
     if (size > limit) {
       throw new Error(`${path} has ${size} bytes; the budget is ${limit}`);
     }

@@ -41,7 +41,7 @@ export function shortNames(src, modules) {
   const texts = [...filesBelow(src, ".ts")].map((path) => readFileSync(path, "utf8"));
   const read = (name) => readFileSync(join(src, name), "utf8");
   const candidates = new Set();
-  for (const text of texts.filter((own) => /^export class /m.test(own))) {
+  for (const text of texts.filter((own) => /^export (?:abstract )?class /m.test(own))) {
     for (const [, name] of text.matchAll(MEMBER)) {
       candidates.add(name);
     }

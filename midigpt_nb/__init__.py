@@ -15,12 +15,13 @@ from midigpt_nb.score.model import Bar, Note, Score, Track
 
 if TYPE_CHECKING:
     from midigpt_nb.widgets.infill_editor import InfillEditor
+    from midigpt_nb.widgets.live_file import write_midi
     from midigpt_nb.widgets.piano_roll import PianoRoll
     from midigpt_nb.widgets.show import show
 
 __version__ = "0.1.0"
 
-__all__ = ["Bar", "InfillEditor", "Note", "PianoRoll", "Score", "Track", "__version__", "show"]
+__all__ = ["Bar", "InfillEditor", "Note", "PianoRoll", "Score", "Track", "__version__", "show", "write_midi"]
 
 # Heavy names are imported on first use: `import midigpt_nb` loads neither torch, matplotlib nor anywidget.
 __getattr__, __dir__ = lazy_names(
@@ -30,6 +31,7 @@ __getattr__, __dir__ = lazy_names(
         "InfillEditor": "midigpt_nb.widgets.infill_editor",
         "PianoRoll": "midigpt_nb.widgets.piano_roll",
         "show": "midigpt_nb.widgets.show",
+        "write_midi": "midigpt_nb.widgets.live_file",
     },
 )
 

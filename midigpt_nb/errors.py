@@ -135,7 +135,8 @@ class Problem:
     """One broken rule of a request.
 
     `path` is where (``tracks[1].bar_attributes[6]['note_density']``), `value` what was given, `allowed` what
-    would be accepted in words, `hint` the likely intention ('' when there is none).
+    would be accepted in words, `hint` the likely intention ('' when there is none). ``tracks[1]`` is the
+    second one of the request; `track` says which track of the piece it is about ("track 3 'Bass'").
     """
 
     path: str
@@ -143,9 +144,11 @@ class Problem:
     message: str
     allowed: str = ""
     hint: str = ""
+    track: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.path}: {self.message} (given {brief(self.value)})"
+        where = f", for {self.track}" if self.track else ""
+        text = f"{self.path}: {self.message} (given {brief(self.value)}{where})"
         if self.allowed:
             text += f"; allowed: {self.allowed}"
         if self.hint:

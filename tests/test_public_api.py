@@ -14,7 +14,9 @@ import pytest
 import midigpt_nb
 
 PROMISED: dict[str, list[str]] = {
-    "midigpt_nb": ["Score", "Track", "Bar", "Note", "show", "PianoRoll", "InfillEditor", "__version__"],
+    "midigpt_nb": [
+        "Score", "Track", "Bar", "Note", "show", "PianoRoll", "InfillEditor", "__version__", "write_midi",
+    ],
     "midigpt_nb.inference": [
         "InferenceEngine", "GenerationRequest", "TrackPrompt", "InferenceConfig", "SamplingSession",
         "validate_request", "GenerationCancelled", "RequestValidationError", "read_checkpoint",

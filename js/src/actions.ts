@@ -1,13 +1,14 @@
 /** What buttons and keys do: one method per action, on the store and on this view's own state. */
 import { cellRect, contentHeight, zoomAt, zoomTo } from "./coords.ts";
-import { NoteKeys } from "./edit/keys.ts";
+import type { NoteKeys } from "./edit/keys.ts";
 import { HOME_TOOL, TOOLS, type Tool } from "./edit/tools.ts";
-import type { Action } from "./keyboard.ts";
+import type { Action, SimpleAction } from "./keyboard.ts";
 import type { Cell, Plan } from "./protocol.gen.ts";
 import { describe, Selection } from "./selection.ts";
 import type { Store } from "./store.ts";
 import { strings } from "./strings.ts";
 import { withBarRole, withTrackRole } from "./takes/roles.ts";
+import { FOLLOW, nextSpeed } from "./transport.ts";
 import type { UiState } from "./ui_state.ts";
 
 export const ZOOM_STEP = 1.4;
@@ -17,20 +18,21 @@ export interface ActionHost {
   relayout(): void;
   toggleHelp(): void;
   toggleLanes(): void;
+  typeChords(): void;
+  doubtMenu(): void;
   /** Ends a drag that is under way; false when there is none. */
   cancelGesture(): boolean;
   leave(): void;
 }
 
 export class Actions {
-  readonly notes: NoteKeys;
-  private readonly simple: Readonly<
-    Record<Exclude<Action["do"], "move" | "tool" | "length" | "take" | "role" | "trackRole">, () => void>
-  > = {
+  /** Keys of selected notes; null until the desk is there. */
+  notes: NoteKeys | null = null;
+  private readonly simple: Readonly<Record<SimpleAction, () => void>> = {
     toggleCell: () => this.select(this.store.selection.toggled(Selection.of([this.ui.cursor]))),
     selectAll: () => {
       if (this.ui.tool !== HOME_TOOL) {
-        this.notes.selectAll(this.ui.cursor[0]);
+        this.notes?.selectAll(this.ui.cursor[0]);
         return;
       }
       const { tracks, bars } = this.store;
@@ -45,36 +47,50 @@ export class Actions {
     home: () => this.goTo(0),
     end: () => this.ui.setViewport({ ...this.ui.viewport, left: this.store.bars.end }),
     zoomSelection: () => this.zoomSelection(),
-    zoomIn: () => (this.notes.active ? this.notes.louder(1) : this.zoom(ZOOM_STEP)),
-    zoomOut: () => (this.notes.active ? this.notes.louder(-1) : this.zoom(1 / ZOOM_STEP)),
-    delete: () => this.notes.delete(),
-    copy: () => this.notes.copy(),
-    cut: () => this.notes.cut(),
-    paste: () => this.notes.paste(this.ui.cursor[1]),
-    duplicate: () => this.notes.duplicate(),
-    quantise: () => this.notes.quantise(),
+    zoomIn: () => (this.notes?.active ? this.notes.louder(1) : this.zoom(ZOOM_STEP)),
+    zoomOut: () => (this.notes?.active ? this.notes.louder(-1) : this.zoom(1 / ZOOM_STEP)),
+    delete: () => this.notes?.delete(),
+    copy: () => this.notes?.copy(),
+    cut: () => this.notes?.cut(),
+    paste: () => this.notes?.wantPaste(),
+    duplicate: () => this.notes?.duplicate(),
+    quantise: () => this.notes?.quantise(),
     mute: () => this.store.toggleMute(this.ui.cursor[0]),
     solo: () => this.store.toggleSolo(this.ui.cursor[0]),
     accept: () => this.store.attempt(this.store.takes.accept()),
     hold: () => this.holdBars(),
     flip: () => this.store.takes.flip(true),
+    metronome: () => this.toggleMetronome(),
+    slower: () => this.speed(-1),
+    faster: () => this.speed(1),
+    follow: () => this.nextFollow(),
     compare: () => {
       if (this.store.comparable) {
         this.store.setCompare(this.store.playBefore ? "after" : "before");
       }
     },
     expand: () => this.expand(this.ui.cursor[0]),
+    ghosts: () => this.focusOn(this.ui.focus < 0 ? this.ui.cursor[0] : -1),
+    previousTrack: () => this.otherTrack(-1),
+    nextTrack: () => this.otherTrack(1),
+    previousNote: () => this.stepNote(-1),
+    nextNote: () => this.stepNote(1),
+    addNote: () => this.addNote(),
     help: () => this.host.toggleHelp(),
     lanes: () => this.host.toggleLanes(),
+    chords: () => this.host.typeChords(),
+    doubt: () => {
+      this.store.save("show_uncertainty", !this.store.get("show_uncertainty"));
+      this.store.changed("wishes");
+    },
+    doubtMenu: () => this.host.doubtMenu(),
   };
 
   constructor(
     private readonly store: Store,
     private readonly ui: UiState,
     private readonly host: ActionHost,
-  ) {
-    this.notes = new NoteKeys(store, (text) => host.announce(text));
-  }
+  ) {}
 
   /** Keys that do something as long as they are held. */
   listen(root: HTMLElement, signal: AbortSignal): void {
@@ -96,14 +112,35 @@ export class Actions {
     } else if (action.do === "trackRole") {
       this.giveRole(withTrackRole(this.store.get("plan") ?? {}, this.store.selection.tracks(), action.role));
     } else if (action.do === "length") {
-      this.notes.lengthen(action.steps);
-    } else if (action.do === "move" && this.notes.active && !action.toEdge) {
+      this.notes?.lengthen(action.steps);
+    } else if (action.do === "move" && this.notes?.active && !action.toEdge) {
       this.notes.nudge(action.bar, -action.track, action.extend);
     } else if (action.do === "move") {
       this.moveCursor(action.track, action.bar, action.extend, action.toEdge);
     } else {
       this.simple[action.do]();
     }
+  }
+
+  private toggleMetronome(): void {
+    const on = !this.store.get("metronome");
+    this.store.save("metronome", on);
+    this.host.announce(strings.metronomeNow(on));
+  }
+
+  /** The next faster or slower of the usual speeds. */
+  private speed(direction: 1 | -1): void {
+    const factor = nextSpeed(this.store.player.rate, direction);
+    this.store.save("tempo_factor", factor);
+    this.host.announce(strings.speedNow(factor));
+  }
+
+  private nextFollow(): void {
+    const next =
+      FOLLOW[(FOLLOW.indexOf(this.store.get("follow") ?? FOLLOW[0]) + 1) % FOLLOW.length] ?? FOLLOW[0];
+    this.store.save("follow", next);
+    this.ui.follow = true;
+    this.host.announce(strings.followNow(strings.followModes[next]));
   }
 
   showTake(take: number): void {
@@ -178,6 +215,38 @@ export class Actions {
     }
   }
 
+  /** Gives a track all the height, with the others as ghosts; -1: shows all tracks again. */
+  focusOn(track: number): void {
+    const { ui, store } = this;
+    ui.focus = track < store.tracks.length ? track : -1;
+    if (ui.focus >= 0) {
+      ui.cursor = [ui.focus, ui.cursor[1]];
+    }
+    this.host.relayout();
+    this.host.announce(
+      ui.focus < 0 ? strings.focusNone : strings.focusNow(store.names[ui.focus] ?? strings.track(ui.focus)),
+    );
+  }
+
+  /** The track above or below: the cursor goes there, and with it the focus or the tall lane. */
+  private otherTrack(step: number): void {
+    const { ui, store } = this;
+    const track = ui.cursor[0] + step;
+    if (track < 0 || track >= store.tracks.length) {
+      return;
+    }
+    ui.cursor = [track, ui.cursor[1]];
+    ui.keyboard = true;
+    if (ui.focus >= 0) {
+      this.focusOn(track);
+    } else if (ui.expanded >= 0 && ui.expanded !== track) {
+      this.expand(track);
+    }
+    this.host.announce(store.names[track] ?? "");
+    this.reveal(ui.cursor);
+    ui.dirty("overlay");
+  }
+
   playOrStop(): void {
     const { player } = this.store;
     this.ui.follow = true;
@@ -228,7 +297,7 @@ export class Actions {
     ui.setViewport(near ? zoomTo(ui.viewport, 0, store.bars.end, ui.limits) : goal);
   }
 
-  /** First stops what runs, then drops the selection, then leaves the roll. */
+  /** First stops what runs, then lays the tool down, then drops the selection, then leaves the roll. */
   private escape(): void {
     const { store } = this;
     if (this.host.cancelGesture()) {
@@ -239,6 +308,8 @@ export class Actions {
       store.attempt(store.cancel());
     } else if (store.takes.open) {
       store.attempt(store.takes.discard());
+    } else if (this.ui.tool !== HOME_TOOL && this.ui.tool !== "select") {
+      this.setTool("select");
     } else if (store.editor.selected.size > 0) {
       store.editor.select([]);
     } else if (this.ui.tool !== HOME_TOOL) {
@@ -266,12 +337,41 @@ export class Actions {
     }
     ui.cursor = next;
     ui.keyboard = true;
+    if (ui.focus >= 0 && ui.focus !== next[0]) {
+      this.focusOn(next[0]);
+    }
     if (!extend) {
       ui.anchor = next;
     }
     this.select(Selection.rectangle(ui.anchor, next));
     this.reveal(next);
     ui.dirty("overlay");
+  }
+
+  /** The note before or behind the selected one on the cursor's track; the cursor goes with it. */
+  private stepNote(by: number): void {
+    this.takeNotesInHand();
+    this.follow(this.notes?.step(by, this.ui.cursor) ?? null);
+  }
+
+  private addNote(): void {
+    this.takeNotesInHand();
+    this.follow(this.notes?.add(this.ui.cursor) ?? null);
+  }
+
+  private takeNotesInHand(): void {
+    if (this.ui.tool === HOME_TOOL && this.store.editable) {
+      this.setTool("select");
+    }
+  }
+
+  private follow(cell: Cell | null): void {
+    if (cell) {
+      this.ui.cursor = this.ui.anchor = cell;
+      this.ui.keyboard = true;
+      this.reveal(cell);
+      this.ui.dirty("overlay");
+    }
   }
 
   /** Scrolls as little as needed to show a cell. */

@@ -3,6 +3,9 @@ import type { Store } from "./store.ts";
 import { strings } from "./strings.ts";
 
 export function blockedReason(store: Store): string {
+  if (store.connection.viewOnly) {
+    return strings.lost[store.connection.lost].title;
+  }
   if (store.get("readonly")) {
     return strings.readonly;
   }

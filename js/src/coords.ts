@@ -239,17 +239,54 @@ export function laneHeights(rows: readonly number[], available: number, expanded
   });
 }
 
+/** Rows of a lane that shows other tracks as well are at least this high. */
+const FOCUS_ROW_PX = 7;
+
+/** Pitches of the track in focus, and as many of the others' as there is room for. */
+function focusPitches(
+  tracks: readonly { drum: boolean; used: readonly number[] }[],
+  focus: number,
+  available: number,
+): number[] {
+  const drum = tracks[focus]?.drum ?? false;
+  const own = tracks[focus]?.used ?? [];
+  const others = tracks.filter((track) => track.drum === drum).flatMap(({ used }) => used);
+  if (drum) {
+    return lanePitches([...own, ...others], true);
+  }
+  const pitches = lanePitches(own, false);
+  const most = Math.max(pitches.length, Math.floor((available - 2 * LANE_PAD) / FOCUS_ROW_PX));
+  const [low, high] = [pitches[0] as number, pitches[pitches.length - 1] as number];
+  const reach = (pitch: number): number => Math.max(low - pitch, pitch - high, 0);
+  const shown = [...pitches];
+  for (const pitch of [...new Set(others)].sort((a, b) => reach(a) - reach(b))) {
+    const wider = lanePitches([...shown.slice(1, -1), pitch], false);
+    if (wider.length > most) {
+      break;
+    }
+    shown.splice(0, shown.length, ...wider);
+  }
+  return shown;
+}
+
+/** `focus`: the only track that has a lane (of all the height), -1 for all. */
 export function layoutLanes(
   tracks: readonly { drum: boolean; used: readonly number[] }[],
   available: number,
   expanded: number,
+  focus = -1,
 ): Lane[] {
-  const rows = tracks.map(({ drum, used }) => lanePitches(used, drum));
-  const heights = laneHeights(
-    rows.map((pitches) => pitches.length),
-    available,
-    expanded,
+  const alone = focus >= 0 && focus < tracks.length;
+  const rows = tracks.map(({ drum, used }, i) =>
+    i === focus ? focusPitches(tracks, focus, available) : lanePitches(used, drum),
   );
+  const heights = alone
+    ? rows.map((_, i) => (i === focus ? Math.max(LANE_EXPANDED, available) : 0))
+    : laneHeights(
+        rows.map((pitches) => pitches.length),
+        available,
+        expanded,
+      );
   let y = 0;
   return tracks.map(({ drum }, track) => {
     const height = heights[track] ?? LANE_MIN;
@@ -258,12 +295,18 @@ export function layoutLanes(
     pitches.forEach((pitch, row) => {
       rowOf[pitch] = row;
     });
-    const rowHeight = (height - 2 * LANE_PAD) / pitches.length;
+    const rowHeight = Math.max(0, (height - 2 * LANE_PAD) / pitches.length);
     const lane = { track, y, height, drum, expanded: track === expanded, rowOf, pitches, rowHeight };
     y += height;
     return lane;
   });
 }
+
+/** A track's lane, when it has one: beside a track in focus the others have none. */
+export const laneOf = (lanes: readonly Lane[], track: number): Lane | null => {
+  const lane = lanes[track];
+  return lane && lane.height > 0 ? lane : null;
+};
 
 export const contentHeight = (lanes: readonly Lane[]): number => {
   const last = lanes[lanes.length - 1];

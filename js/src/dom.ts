@@ -78,6 +78,7 @@ const ICONS = {
   target: "M8 2.6a5.4 5.4 0 1 0 0 10.8A5.4 5.4 0 1 0 8 2.6M8 6.2a1.8 1.8 0 1 0 0 3.6A1.8 1.8 0 1 0 8 6.2",
   chevron: "M4 6l4 4 4-4",
   close: "M4 4l8 8M12 4l-8 8",
+  metronome: "M6.2 2.5h3.6l2.4 11H3.8zM5 10.2h6M8.2 10.2l4-6.4",
   more: "M2.4 6.8h2.4v2.4H2.4zM6.8 6.8h2.4v2.4H6.8zM11.2 6.8h2.4v2.4h-2.4z",
   file: "M4 2.5h5l3 3v8H4zM9 2.5v3h3M8 7.5v4M6.3 10l1.7 1.6L9.7 10",
   pointer: "M4 2.2l8.6 6.2-3.9.5 2.2 4.2-1.7.9-2.2-4.3L4 12.4z",
@@ -85,6 +86,7 @@ const ICONS = {
   eraser: "M9.3 2.6l4.1 4.1-6.6 6.6H5L2.6 10.9zM5.2 7l4 4",
   velocity: "M3.5 13V8.5M8 13V3.5M12.5 13V6.5M2.3 8.5h2.4M6.8 3.5h2.4M11.3 6.5h2.4",
   bars: "M2.5 3.5h4.6v9H2.5zM8.9 3.5h4.6v9H8.9z",
+  eye: "M1.8 8C3.4 5.2 5.5 3.9 8 3.9S12.6 5.2 14.2 8C12.6 10.8 10.5 12.1 8 12.1S3.4 10.8 1.8 8zM8 6.3a1.7 1.7 0 1 0 0 3.4A1.7 1.7 0 1 0 8 6.3",
 } as const;
 
 export type IconName = keyof typeof ICONS;
@@ -92,12 +94,14 @@ const STROKED = new Set<IconName>([
   "target",
   "sliders",
   "chevron",
+  "metronome",
   "close",
   "file",
   "pencil",
   "eraser",
   "velocity",
   "bars",
+  "eye",
 ]);
 
 export function icon(name: IconName): SVGSVGElement {

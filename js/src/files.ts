@@ -102,24 +102,13 @@ export class Files {
     }
   }
 
-  /** Small files as data addresses: hosts that shut pages in (VS Code) let only those out. */
   private async save(blob: Blob, name: string): Promise<void> {
-    const small = blob.size <= LONGEST_DATA_URL;
-    const url = small ? await dataUrl(blob) : URL.createObjectURL(blob);
-    const link = this.root.ownerDocument.createElement("a");
-    link.href = url;
-    link.download = name;
-    link.hidden = true;
-    this.root.append(link);
-    link.click();
-    link.remove();
-    if (!small) {
-      setTimeout(() => URL.revokeObjectURL(url), 10_000);
-    }
+    await saveFile(this.root, blob, name);
     this.announce(strings.saved(name));
   }
 
-  private choose(): void {
+  /** Asks for a file from this computer. */
+  choose(): void {
     const input = this.root.ownerDocument.createElement("input");
     input.type = "file";
     input.accept = ".mid,.midi,audio/midi";
@@ -150,6 +139,22 @@ export class Files {
       await store.ask("upload", { name: file.name, part, parts }, [piece]);
     }
     this.announce(strings.opened(file.name));
+  }
+}
+
+/** Small files as data addresses: hosts that shut pages in (VS Code) let only those out. */
+export async function saveFile(root: HTMLElement, blob: Blob, name: string): Promise<void> {
+  const small = blob.size <= LONGEST_DATA_URL;
+  const url = small ? await dataUrl(blob) : URL.createObjectURL(blob);
+  const link = root.ownerDocument.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.hidden = true;
+  root.append(link);
+  link.click();
+  link.remove();
+  if (!small) {
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
   }
 }
 

@@ -1,11 +1,12 @@
 /** What tests and curious users find on the root element: the roll's places and state in plain numbers. */
 import { cellRect, type Rect, rowTop, tickToX } from "./coords.ts";
+import type { Desk } from "./desk/entry.ts";
 import { noteOf } from "./edit/notes.ts";
 import { RULER } from "./hit_test.ts";
-import type { LanePanel } from "./lanes/panel.ts";
 import { noteBand, noteWidth } from "./layers/notes.ts";
 import type { Rendering } from "./playback/offline.ts";
 import type { Op } from "./protocol.gen.ts";
+import { Selection } from "./selection.ts";
 import type { Stage } from "./stage.ts";
 import type { Store } from "./store.ts";
 import type { Dirty, UiState } from "./ui_state.ts";
@@ -17,6 +18,15 @@ export interface RollHandle {
   noteRect(track: number, onset: number): Rect | null;
   /** Onset, duration, pitch and velocity of a track's notes as this page shows them. */
   notesOf(track: number): number[][];
+  /** [id, track, onset, duration, pitch, velocity] of every note as this page shows them. */
+  rows(): number[][];
+  /** One gesture: notes that go, and notes that come or change, in the form of `rows`; id 0: a new one. */
+  put(label: string, remove: number[], rows: number[][]): number[];
+  select(cells: [number, number][]): void;
+  /** Nothing of this page waits for the kernel. */
+  settled(): boolean;
+  /** What does. */
+  waits(): string[];
   rowHeight(track: number): number;
   state(): Record<string, unknown>;
   /** Bars [from, to) through the same sound (the sampled one when asked for), without a sound device. */
@@ -29,6 +39,8 @@ export interface RollHandle {
   /** Paints one frame now and returns its milliseconds. */
   paint(what?: Dirty[]): number;
   pan(px: number): void;
+  /** [tick, track, controller, value] of what is heard besides notes. */
+  controls(): number[][];
   /** One operation on tracks, bars or tempo. */
   edit(op: Op): void;
   /** Client pixels of a level of a lane's bar (-1: the whole track's). */
@@ -40,7 +52,7 @@ export function makeHandle(
   ui: UiState,
   stage: Stage,
   surface: HTMLElement,
-  lanes: LanePanel,
+  desk: () => Desk | null,
 ): RollHandle {
   return {
     barRect: (track, bar) => {
@@ -73,6 +85,34 @@ export function makeHandle(
         return [note.onset, note.duration, note.pitch, note.velocity];
       });
     },
+    rows: () => {
+      const { notes } = store;
+      return Array.from({ length: notes.count }, (_, row) => {
+        const { id, track, onset, duration, pitch, velocity } = noteOf(notes, row);
+        return [id, track, onset, duration, pitch, velocity];
+      });
+    },
+    put: (label, remove, rows) => {
+      const { editor } = store;
+      const notes = rows.map(([id = 0, track = 0, onset = 0, duration = 0, pitch = 0, velocity = 0]) => ({
+        id: id || editor.newId(),
+        track,
+        onset,
+        duration,
+        pitch,
+        velocity,
+        micro: 0,
+      }));
+      editor.notesEdit(label, remove, notes);
+      return notes.map(({ id }) => id);
+    },
+    select: (cells) => store.select(Selection.of(cells)),
+    waits: () => [
+      ...(store.waiting ? ["a request"] : []),
+      ...(store.editor.waiting ? ["an edit"] : []),
+      ...(store.job ? [`job ${store.job.id} ${store.job.state}`] : []),
+    ],
+    settled: () => !store.waiting && !store.editor.waiting && !store.running,
     rowHeight: (track) => ui.lanes[track]?.rowHeight ?? 0,
     state: () => ({ ...storeState(store), ...viewState(ui, stage) }),
     renderAudio: async (fromBar, toBar, sampleRate, sampled) => {
@@ -80,13 +120,17 @@ export function makeHandle(
       const [from, to] = [store.bars.start(fromBar), store.bars.start(toBar)];
       const { renderOffline } = await store.simpleSound();
       const open = sampled ? (store.sampledSound()?.open ?? null) : null;
-      return source && renderOffline(source, (track) => store.soundOf(track), from, to, sampleRate, open);
+      const { rate, along } = store.player;
+      const soundOf: Store["soundOf"] = (track) => store.soundOf(track);
+      return source && renderOffline(source, soundOf, from, to, sampleRate, open, 1, rate, along);
     },
     paint: (what = ["grid", "notes", "overlay"]) => {
       stage.mark(what);
       return stage.paint();
     },
-    lanePoint: (name, bar, level) => lanes.point(name, bar, level),
+    lanePoint: (name, bar, level) => desk()?.lanes.point(name, bar, level) ?? null,
+    controls: () =>
+      store.controls.map(({ tick, track, controller, value }) => [tick, track, controller, value]),
     edit: (op) => store.editor.structureEdit(op.op, op),
     pan: (px) => ui.setViewport({ ...ui.viewport, left: ui.viewport.left + px / ui.viewport.scale }),
   };
@@ -125,6 +169,8 @@ const viewState = (ui: UiState, stage: Stage): Record<string, unknown> => ({
   viewport: { ...ui.viewport },
   cursor: ui.cursor,
   expanded: ui.expanded,
+  focus: ui.focus,
+  touched: ui.touched,
   tool: ui.tool,
   focused: ui.focused,
   frames: stage.frames,

@@ -31,6 +31,6 @@ export function jobHost(store: Store): JobHost {
       store.takesChanged();
       store.changed("document");
     },
-    failed: ({ code, message, hint }) => store.fail({ code, message, hint }),
+    failed: ({ code, message, hint, details = "" }) => store.fail({ code, message, hint, details }),
   };
 }

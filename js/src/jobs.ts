@@ -99,9 +99,18 @@ export class Jobs {
 
   private heard(): void {
     this.stalled = false;
+    this.listen();
+  }
+
+  private listen(): void {
     this.timers.set("stalled", STALLED_AFTER_MS, () => {
-      this.stalled = this.current?.running ?? false;
+      const job = this.current;
+      this.stalled = job?.running ?? false;
       this.host.changed();
+      if (job?.running) {
+        this.listen();
+        void this.recover(job.id, job.sequence.next); // the last thing that was said may have been lost
+      }
     });
   }
 }

@@ -7,9 +7,11 @@ import {
   EVENT_KINDS,
   type JobEvent,
   type OkAnswer,
+  ORDERED,
   type Plan,
   type Requests,
   type TakeInfo,
+  type TrackMix,
   VERSION,
 } from "./protocol.gen.ts";
 import { strings } from "./strings.ts";
@@ -19,6 +21,17 @@ export interface Problem {
   code: string;
   message: string;
   hint: string;
+  /** For somebody who can help: what Python said, line by line. */
+  details?: string;
+}
+
+/** `kernel`: its process; `session`: this roll in it, the `number`-th of its kind; `saved` counts saves. */
+export interface AutosaveFacts {
+  kernel: string;
+  session: string;
+  number: number;
+  keys: string[];
+  saved: number;
 }
 
 /** The synced traits the page uses. */
@@ -31,6 +44,8 @@ export interface State {
   _instruments: string;
   caps: Caps;
   plan: Plan;
+  /** Of tracks, by their number in the document. */
+  mix: Readonly<Record<string, TrackMix>>;
   /** Open takes, best first; the one that is shown, and bars held to another one (see takes/takes.ts). */
   takes: TakeInfo[];
   active_take: string;
@@ -44,6 +59,15 @@ export interface State {
   announced: Partial<AttributeValues>;
   adherence: Partial<AttributeValues>;
   reachable: PerCell<[low: number, high: number]>;
+  /** Chords that are asked for, by bar; those that are heard; how the asked ones are followed. */
+  chords: Record<string, string>;
+  heard_chords: (string | null)[];
+  chord_mode: string;
+  show_chords: boolean;
+  /** Choices for the whole piece. */
+  piece: Record<string, string | boolean>;
+  /** Notes the model was not sure of are hatched. */
+  show_uncertainty: boolean;
   /** Attributes shown as lanes; null: the default ones, []: none. */
   show_lanes: string[] | null;
   sampling: Record<string, number | string | boolean>;
@@ -58,8 +82,14 @@ export interface State {
   position: number;
   can_undo: boolean;
   can_redo: boolean;
+  /** A click on every beat; how fast the piece plays (1: as written); how the view follows the playhead. */
+  metronome: boolean;
+  tempo_factor: number;
+  follow: "page" | "centre" | "off";
   /** Grid that notes snap to, a name of edit/snap.ts. */
   snap: string;
+  /** By what later pages know this roll again; empty where nothing is kept. See desk/autosave.ts. */
+  _autosave: Partial<AutosaveFacts>;
 }
 
 /** What anywidget (or the shim of an exported page) hands over; the part that is used. */
@@ -70,17 +100,21 @@ export interface HostModel {
   send(content: unknown, callbacks?: unknown, buffers?: ArrayBuffer[]): void;
   on(name: string, callback: (...args: never[]) => void): void;
   off(name?: string | null, callback?: ((...args: never[]) => void) | null): void;
+  /** The host's own; what some hosts tell of their kernel is read in connection.ts. */
+  widget_manager?: unknown;
 }
 
 /** An "error" answer, thrown by `request`. */
 export class RequestError extends Error implements Problem {
   readonly code: string;
   readonly hint: string;
+  readonly details: string;
 
   constructor(problem: Problem) {
     super(problem.message);
     this.code = problem.code;
     this.hint = problem.hint;
+    this.details = problem.details ?? "";
   }
 }
 
@@ -93,25 +127,53 @@ interface Waiting {
   resolve(answer: Answer): void;
   reject(error: RequestError): void;
   busyTimer: ReturnType<typeof setTimeout>;
+  message: Readonly<Record<string, unknown>>;
+  buffers: ArrayBuffer[];
+  repeatTimer: ReturnType<typeof setTimeout> | undefined;
+  /** How long to wait for the answer before the request is sent again. */
+  pause: number;
 }
 
+/** Told about every request, when it is made. */
+export type Watcher = (
+  kind: keyof Requests,
+  payload: Requests[keyof Requests],
+  buffers: readonly ArrayBuffer[],
+  answer: Promise<Answer>,
+) => void;
+
 const BUSY_AFTER_MS = 400;
+const REPEAT_MS = 3000;
+const LONGEST_PAUSE_MS = 30_000;
+/** Their answers are large: they are sent again only after long. */
+const HEAVY: readonly string[] = ["sound", "desk", "midi", "uncertainty"];
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** The page's end of the wire: one per model. */
+/**
+ * The page's end of the wire: one per model. Requests that change something are numbered, and what is not answered is
+ * sent again: the kernel carries each of them out once, in their order, whatever happens to messages on the way.
+ */
 export class Kernel {
   /** Called when the number of requests without an answer for 400 ms changes. */
   onBusy: (late: number) => void = () => {};
   onEvent: (event: JobEvent, buffers: DataView[]) => void = () => {};
   onProblem: (problem: Problem) => void = () => {};
+  /** The kernel's document has this revision. */
+  onRev: (rev: number) => void = () => {};
+  readonly watchers = new Set<Watcher>();
+  /** Nobody is there to answer: what a person waits for is refused at once. */
+  gone: () => boolean = () => false;
+  /** Page time at which the kernel last said something. */
+  heardAt = 0;
 
   private readonly waiting = new Map<string, Waiting>();
   private late = 0;
   private count = 0;
+  private ordered = 0;
   /** Answers go to every page that shows the widget: ids must differ between pages. */
-  private readonly page = Math.random().toString(36).slice(2, 8);
+  private readonly page = Math.random().toString(36).slice(2, 10);
 
   constructor(private readonly model: HostModel) {
     model.on("msg:custom", this.receive);
@@ -119,8 +181,9 @@ export class Kernel {
 
   dispose(): void {
     this.model.off("msg:custom", this.receive);
-    for (const { busyTimer } of this.waiting.values()) {
-      clearTimeout(busyTimer);
+    for (const entry of this.waiting.values()) {
+      clearTimeout(entry.busyTimer);
+      clearTimeout(entry.repeatTimer);
     }
     this.waiting.clear();
   }
@@ -132,20 +195,62 @@ export class Kernel {
     buffers: ArrayBuffer[] = [],
   ): Promise<Answer> {
     const id = `${this.page}-${this.count++}`;
-    return new Promise((resolve, reject) => {
+    const inOrder = ORDERED.includes(kind);
+    const seq = inOrder ? { seq: this.ordered++ } : {};
+    const answer = new Promise<Answer>((resolve, reject) => {
       const busyTimer = setTimeout(() => {
         this.late += 1;
         this.onBusy(this.late);
       }, BUSY_AFTER_MS);
-      this.waiting.set(id, { resolve, reject, busyTimer });
+      const message: Record<string, unknown> = { v: VERSION, k: kind, id, ...seq, ...payload };
+      const large = buffers.some((buffer) => buffer.byteLength > 100_000);
+      const heavy = HEAVY.includes(kind);
+      const pause = heavy || large ? 5 * REPEAT_MS : REPEAT_MS;
+      const entry: Waiting = { resolve, reject, busyTimer, message, buffers, repeatTimer: undefined, pause };
+      this.waiting.set(id, entry);
       try {
-        this.model.send({ v: VERSION, k: kind, id, ...payload }, undefined, buffers);
+        if (heavy && this.gone()) {
+          throw new Error(strings.lost.none.hint);
+        }
+        this.post(entry);
       } catch (error) {
+        this.ordered -= inOrder ? 1 : 0; // it never left the page
         this.settle(id)?.reject(
           new RequestError({ code: "disconnected", message: strings.disconnected, hint: String(error) }),
         );
       }
     });
+    for (const watcher of this.watchers) {
+      watcher(kind, payload, buffers, answer);
+    }
+    return answer;
+  }
+
+  get unanswered(): boolean {
+    return this.waiting.size > 0;
+  }
+
+  /** Sends everything that waits for an answer once more: the connection is back. */
+  repeatAll(): void {
+    for (const entry of this.waiting.values()) {
+      entry.pause = Math.min(entry.pause, REPEAT_MS);
+      this.repeat(entry);
+    }
+  }
+
+  private post(entry: Waiting): void {
+    clearTimeout(entry.repeatTimer);
+    entry.repeatTimer = setTimeout(() => this.repeat(entry), entry.pause);
+    entry.pause = Math.min(2 * entry.pause, LONGEST_PAUSE_MS);
+    this.model.send(entry.message, undefined, entry.buffers);
+  }
+
+  private repeat(entry: Waiting): void {
+    try {
+      this.post(entry);
+    } catch {
+      // No connection: the next time comes.
+    }
   }
 
   /** Takes a request out of the waiting list. */
@@ -156,6 +261,7 @@ export class Kernel {
     }
     this.waiting.delete(id);
     clearTimeout(entry.busyTimer);
+    clearTimeout(entry.repeatTimer);
     if (this.late > 0 && this.waiting.size === 0) {
       this.late = 0;
       this.onBusy(0);
@@ -172,7 +278,17 @@ export class Kernel {
       return;
     }
     const { k } = content;
-    if (k === "ok") {
+    this.heardAt = performance.now();
+    if (typeof content["rev"] === "number" && k !== "error") {
+      this.onRev(content["rev"]);
+    }
+    if (k === "gap") {
+      for (const entry of this.waiting.values()) {
+        if (entry.message["seq"] === content["seq"] && String(content["id"]).startsWith(`${this.page}-`)) {
+          this.repeat(entry);
+        }
+      }
+    } else if (k === "ok") {
       const ok = content as unknown as OkAnswer;
       this.settle(String(content["id"]))?.resolve({ ok, buffers: buffers ?? [] });
     } else if (k === "error") {

@@ -8,6 +8,8 @@ import { FLAG_GENERATED } from "./protocol.gen.ts";
 export interface Heard {
   readonly bars: BarMap;
   readonly tempo: TempoMap;
+  /** Ticks per quarter note. */
+  readonly resolution: number;
   readonly notes: NoteTable;
   readonly removed: NoteTable;
   /** Volume, pan, pedals and bends of the file. */
@@ -18,7 +20,8 @@ export interface Heard {
   audible(track: number): boolean;
 }
 
-type Visit = (note: PlayableNote) => void;
+/** With its micro-timing, in 1/resolution of a tick. */
+type Visit = (note: PlayableNote & { micro: number }) => void;
 
 /** `notes`: other ones than those that are shown. */
 export function playable(heard: Heard, notes: NoteTable = heard.notes): NoteSource {
@@ -27,12 +30,13 @@ export function playable(heard: Heard, notes: NoteTable = heard.notes): NoteSour
     endTick: heard.bars.end,
     controls: heard.controls,
     notesBetween: (from, to, visit) => {
+      const finely: Visit = (note) => visit({ ...note, onset: note.onset + note.micro / heard.resolution });
       for (let track = 0; track < notes.nTracks; track++) {
         if (heard.audible(track)) {
-          visitDocument({ ...marks(heard), notes }, track, from, to, visit);
+          visitDocument({ ...marks(heard), notes }, track, from, to, finely);
         }
       }
-      visitArrived(heard, from, to, visit);
+      visitArrived(heard, from, to, finely);
     },
   };
 }
@@ -75,9 +79,10 @@ function visitTable(table: NoteTable, track: number, from: number, to: number, v
   }
 }
 
-const noteAt = (table: NoteTable, track: number, i: number): PlayableNote => ({
+const noteAt = (table: NoteTable, track: number, i: number): PlayableNote & { micro: number } => ({
   track,
-  onset: (table.onsets[i] as number) + (table.micros[i] as number),
+  onset: table.onsets[i] as number,
+  micro: table.micros[i] as number,
   duration: table.durations[i] as number,
   pitch: table.pitches[i] as number,
   velocity: table.velocities[i] as number,

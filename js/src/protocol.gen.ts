@@ -18,7 +18,7 @@ export const NOTE_LAYOUT = {
   velocity: { offset: 13, kind: "Uint8" }, // MIDI velocity 1..127
   track: { offset: 14, kind: "Uint8" }, // track index
   flags: { offset: 15, kind: "Uint8" }, // FLAG_* bits
-  micro: { offset: 16, kind: "Int16" }, // micro-timing, ticks added to the onset when played
+  micro: { offset: 16, kind: "Int16" }, // micro-timing added to the onset when played, in 1/resolution of a tick
   zero: { offset: 18, kind: "Uint16" }, // always 0
 } as const;
 
@@ -29,6 +29,8 @@ export interface TrackInfo {
   program: number;
   drum: boolean;
   family: string;
+  /** Stays with the track wherever it goes; missing: its place. */
+  id?: number;
 }
 /** What the page shows on the card of a take; `cells` are the bars it wrote. */
 export interface TakeInfo {
@@ -61,6 +63,15 @@ export interface Plan {
 }
 export type TrackRole = "context" | "continue" | "ignore";
 export type BarRole = "generate" | "hidden" | "locked";
+/** How a track sounds and looks. */
+export interface TrackMix {
+  muted?: boolean;
+  soloed?: boolean;
+  /** MIDI volume 0..127. */
+  volume?: number;
+  /** Place in the palette. */
+  colour?: number;
+}
 /** Wishes: per track and, below it, per bar; a missing name means "no preference". */
 export interface AttributeValues {
   track: Record<string, Record<string, number>>;
@@ -77,7 +88,7 @@ export interface DocHeader {
   bars: [number, number, number, number][];
   /** [tick, microseconds per quarter], first at tick 0 */
   tempo_map: [number, number][];
-  /** name, program, drum, family per track */
+  /** name, program, drum, family and number per track */
   tracks: TrackInfo[];
   /** current notes that follow the header */
   n_notes: number;
@@ -105,6 +116,14 @@ export interface Caps {
   absent?: string[];
   /** settings of a generation, in the panel's order */
   settings?: SettingInfo[];
+  /** the model's time grid */
+  grid?: GridInfo;
+  /** whether the model knows chords */
+  chords?: { known: boolean; words: string };
+  /** choices for the whole piece */
+  piece?: PieceInfo[];
+  /** those of other models */
+  piece_absent?: { label: string; why: string }[];
 }
 
 /** One attribute the model can be asked for. */
@@ -125,6 +144,8 @@ export interface AttributeInfo {
   help?: string;
   /** values are names without an order */
   nominal?: boolean;
+  /** what the values count; `key`: 0-11 major from C, 12-23 minor */
+  unit?: string;
   /** not among the first things one asks for */
   advanced?: boolean;
 }
@@ -151,6 +172,32 @@ export interface SettingInfo {
   choices?: string[];
   /** belongs under Advanced */
   advanced: boolean;
+}
+
+/** The time grid of a model. */
+export interface GridInfo {
+  /** steps a quarter note, onsets counted from the start of the bar */
+  resolution: number;
+  /** onsets divide each step into `resolution` parts */
+  microtiming: boolean;
+  /** longest note in steps */
+  longest: number;
+  /** lowest and highest */
+  pitches: [number, number];
+}
+
+/** One choice for the whole piece. */
+export interface PieceInfo {
+  /** key in the `piece` trait */
+  name: string;
+  /** shown name */
+  label: string;
+  /** what it means, one sentence */
+  help: string;
+  /** one of `choices`, or on and off */
+  kind: "choice" | "flag";
+  /** allowed texts */
+  choices: string[];
 }
 
 /** notes that go, change or come */
@@ -296,6 +343,24 @@ export interface RequestUndo {
 export interface RequestRedo {
 }
 
+/** the document once more: the page misses a revision it heard of */
+export interface RequestDoc {
+}
+
+/** everything as a project file, for the page's autosave; see autosave */
+export interface RequestKeep {
+}
+
+/** what the page kept of a roll that is gone; the last part makes it the document */
+export interface RequestRestore {
+  /** which part of it, from 0; in order */
+  part: number;
+  /** how many parts it has */
+  parts: number;
+  /** only answer with it as a project file */
+  file?: boolean;
+}
+
 /** a page that missed an event, or was opened late, asks for the whole picture of a job */
 export interface RequestSync {
   /** job to be told about; null: the running one, if any */
@@ -332,6 +397,20 @@ export interface RequestTake_notes {
   take: string;
 }
 
+/** ask for chords; one undo step. An error names the place and the choices */
+export interface RequestChords {
+  /** chords as they are typed, one per bar; empty clears */
+  text: string;
+  /** bars they are for; shorter text begins again */
+  bars: number[];
+  /** more chords than bars go on in the bars after */
+  spill?: boolean;
+}
+
+/** how sure the model was of the notes that are shown, as far as it wrote them: 20 bytes each */
+export interface RequestUncertainty {
+}
+
 /** could this be generated, and what would the model see; an error says why not */
 export interface RequestOutlook {
   /** bars to write */
@@ -344,6 +423,14 @@ export interface RequestSound {
   file: "worklet" | "bank" | "simple";
   /** which part of it, from 0 */
   part: number;
+}
+
+/** the second module of the page, fetched after the first picture, once a page */
+export interface RequestDesk {
+}
+
+/** the example piece becomes the document, as one undo step */
+export interface RequestExample {
 }
 
 /** the piece as a MIDI file */
@@ -379,14 +466,18 @@ export interface OkAnswer {
   label?: string;
   /** sync: tokens sampled so far */
   tokens?: number;
-  /** sync: note records in buffer 0 */
+  /** sync: notes in buffer 0; restore: edits repeated */
   count?: number;
   /** sound: how many parts the file has */
   parts?: number;
   /** midi: what the file may be called */
   name?: string;
-  /** ops: revision that holds the edit */
+  /** revision that holds the change */
   rev?: number;
+  /** keep: whether there is anything to keep */
+  changed?: boolean;
+  /** restore: edits that could not be repeated */
+  lost?: number;
   /** sync: of a job with several takes */
   takes?: TakePicture[];
   /** outlook: what the model sees, step by step */
@@ -406,6 +497,17 @@ export interface ErrorAnswer {
   message: string;
   /** one next step, may be empty */
   hint: string;
+  /** for somebody who can help */
+  details?: string;
+}
+
+/** no answer yet: a request before this one has not come; send it again */
+export interface GapAnswer {
+  v: number;
+  k: "gap";
+  id: string;
+  /** number of the request that is missing */
+  seq: number;
 }
 
 /** always event 0 */
@@ -544,6 +646,8 @@ export interface EventError {
   message: string;
   /** one next step */
   hint: string;
+  /** for somebody who can help */
+  details?: string;
 }
 
 /** What the page may ask, with the payload. */
@@ -552,13 +656,20 @@ export interface Requests {
   cancel: RequestCancel;
   undo: RequestUndo;
   redo: RequestRedo;
+  doc: RequestDoc;
+  keep: RequestKeep;
+  restore: RequestRestore;
   sync: RequestSync;
   ops: RequestOps;
   accept: RequestAccept;
   discard: RequestDiscard;
   take_notes: RequestTake_notes;
+  chords: RequestChords;
+  uncertainty: RequestUncertainty;
   outlook: RequestOutlook;
   sound: RequestSound;
+  desk: RequestDesk;
+  example: RequestExample;
   midi: RequestMidi;
   upload: RequestUpload;
 }
@@ -576,6 +687,9 @@ export type JobEvent =
   | EventError;
 
 export const EVENT_KINDS: readonly string[] = ["accepted", "step", "tok", "notes", "bar", "reject", "take", "done", "cancelled", "error"];
+
+/** Requests that keep their order. */
+export const ORDERED: readonly string[] = ["generate", "undo", "redo", "restore", "ops", "accept", "discard", "chords", "upload"];
 
 /** Families of eight General MIDI programs each. */
 export const FAMILIES = /* @__PURE__ */ "Piano|Chromatic Percussion|Organ|Guitar|Bass|Strings|Ensemble|Brass|Reed|Pipe|Synth Lead|Synth Pad|Synth Effects|Ethnic|Percussive|Sound Effects".split("|");

@@ -4,60 +4,52 @@
  */
 import { blockedReason } from "./blocked.ts";
 import { cellStates } from "./cell_states.ts";
+import { Connection } from "./connection.ts";
 import { BarMap, TempoMap } from "./coords.ts";
 import { Editor } from "./edit/editor.ts";
 import type { Job } from "./job.ts";
 import { jobHost } from "./job_host.ts";
 import { Jobs } from "./jobs.ts";
-import type { Entry } from "./lanes/curve.ts";
-import { Mix } from "./mix.ts";
-import { type HostModel, Kernel, type Problem, RequestError, type State } from "./model.ts";
+import { Mix, type MixState } from "./mix.ts";
+import { type HostModel, Kernel, type Problem, RequestError, type Watcher } from "./model.ts";
 import { NoteTable, type ParsedDocument, parseDocument } from "./note_table.ts";
 import { playable } from "./playable.ts";
 import { sampledSound, simpleModule } from "./playback/kernel_sound.ts";
 import { Player, type SampledChoice, type TrackSound } from "./playback/player.ts";
 import type { Control, LoopRange, NoteSource } from "./playback/scheduler.ts";
 import type { SimpleModule } from "./playback/simple.ts";
-import {
-  type AttributeValues,
-  type Caps,
-  type Cell,
-  FLAG_GENERATED,
-  type TrackInfo,
-} from "./protocol.gen.ts";
+import { type Cell, FLAG_GENERATED, type TrackInfo } from "./protocol.gen.ts";
 import { Selection } from "./selection.ts";
 import { strings } from "./strings.ts";
+import { type Change, SAVE_MS, Synced } from "./synced.ts";
 import { Outlook } from "./takes/outlook.ts";
 import { barRoles } from "./takes/roles.ts";
 import { Takes } from "./takes/takes.ts";
-import { Timers } from "./timers.ts";
 import { usedPitches } from "./used_pitches.ts";
-import { valueAt, withEntries, withValue } from "./wishes.ts";
 
-export type Change =
-  | "document"
-  | "selection"
-  | "job"
-  | "notes"
-  | "wishes"
-  | "settings"
-  | "transport"
-  | "tracks"
-  | "compare"
-  /** Notes this page edits, and which are selected. */
-  | "edit"
-  | "problem"
-  | "theme";
+const WISH_TRAITS = [
+  "attributes",
+  "realized",
+  "announced",
+  "adherence",
+  "reachable",
+  "show_lanes",
+  "chords",
+  "heard_chords",
+  "chord_mode",
+  "show_chords",
+  "piece",
+  "show_uncertainty",
+] as const;
 
-const SELECTION_THROTTLE_MS = 100;
-const WISH_TRAITS = ["attributes", "realized", "announced", "adherence", "reachable", "show_lanes"] as const;
-
+/** How long a snapshot may take after the answer that names its revision. */
+const BEHIND_MS = 1000;
 const OUTLOOK_CHANGES: readonly Change[] = ["document", "selection", "wishes", "settings"];
 
 /** How a finished generation is shown. "off": no marks (nothing generated, or acted on since). */
 export type Compare = "off" | "after" | "before";
 
-export class Store {
+export class Store extends Synced {
   document: ParsedDocument | null = null;
   bars = new BarMap([]);
   tempo = new TempoMap([], 480);
@@ -68,8 +60,12 @@ export class Store {
   late = 0;
   /** Outcome of the last job in words, until the next action. */
   outcome = "";
-  readonly mix = new Mix();
+  readonly mix = new Mix(
+    () => this.get("mix") ?? {},
+    (state) => this.setMix(state),
+  );
   readonly player: Player;
+  readonly connection: Connection;
   readonly editor: Editor;
   readonly takes = new Takes(this);
   readonly outlook = new Outlook(this);
@@ -78,15 +74,11 @@ export class Store {
 
   private readonly kernel: Kernel;
   private readonly noNotes = new NoteTable(0, 0);
-  private readonly listeners = new Set<(changes: ReadonlySet<Change>) => void>();
-  private pending = new Set<Change>();
-  private flushing = false;
-  private readonly handlers: [string, () => void][] = [];
-  private readonly timers = new Timers();
   private readonly jobs: Jobs;
   private unsent: Selection | null = null;
 
-  constructor(readonly model: HostModel) {
+  constructor(model: HostModel) {
+    super(model);
     this.kernel = new Kernel(model);
     this.kernel.onBusy = (late) => {
       this.late = late;
@@ -95,6 +87,14 @@ export class Store {
     this.jobs = new Jobs(jobHost(this));
     this.kernel.onEvent = (event, buffers) => this.jobs.receive(event, buffers);
     this.kernel.onProblem = (problem) => this.fail(problem);
+    this.kernel.onRev = (rev) => this.expectRev(rev);
+    this.connection = new Connection(this.kernel, model.widget_manager, (back) => {
+      if (back) {
+        void this.jobs.recover(this.job?.id ?? null, this.job?.sequence.next ?? 0);
+      }
+      this.changed("settings", "job");
+    });
+    this.kernel.gone = () => this.connection.viewOnly;
     this.player = new Player(
       () => (this.document ? this.takes.source((notes) => playable(this, notes)) : null),
       (track) => this.soundOf(track),
@@ -116,6 +116,7 @@ export class Store {
     this.readDocument();
     this.readSelection();
     this.readLoop();
+    this.readTransport();
     this.readProblem();
     this.takes.read();
     if (["queued", "running", "cancelling"].includes(this.get("status"))) {
@@ -124,14 +125,6 @@ export class Store {
   }
 
   // ---------------------------------------------------------------- reading
-
-  get<K extends keyof State>(key: K): State[K] {
-    return this.model.get(key);
-  }
-
-  get caps(): Caps {
-    return this.get("caps") ?? {};
-  }
 
   get tracks(): readonly TrackInfo[] {
     return this.document?.header.tracks ?? [];
@@ -152,7 +145,8 @@ export class Store {
 
   /** Notes may be edited here. */
   get editable(): boolean {
-    return this.document !== null && !this.get("readonly") && !this.takes.open;
+    const open = this.document !== null && !this.get("readonly") && !this.takes.open;
+    return open && !this.connection.viewOnly;
   }
 
   /** What the file says besides notes, read once a document. */
@@ -220,7 +214,7 @@ export class Store {
 
   soundOf(track: number): TrackSound {
     const info = this.tracks[track];
-    return { program: info?.program ?? 0, drum: info?.drum ?? false, volume: this.mix.volumes.get(track) };
+    return { program: info?.program ?? 0, drum: info?.drum ?? false, volume: this.mix.of(track).volume };
   }
 
   simpleSound(): Promise<SimpleModule> {
@@ -238,42 +232,19 @@ export class Store {
 
   // ---------------------------------------------------------------- listening
 
-  subscribe(listener: (changes: ReadonlySet<Change>) => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  }
-
-  /** Collects changes and tells the views once per turn of the event loop. */
-  changed(...changes: Change[]): void {
+  protected override onChanged(changes: readonly Change[]): void {
     if (changes.some((change) => OUTLOOK_CHANGES.includes(change))) {
       this.outlook.stale();
     }
-    for (const change of changes) {
-      this.pending.add(change);
-    }
-    if (!this.flushing) {
-      this.flushing = true;
-      queueMicrotask(() => {
-        const now = this.pending;
-        this.pending = new Set();
-        this.flushing = false;
-        for (const listener of [...this.listeners]) {
-          listener(now);
-        }
-      });
-    }
   }
 
-  dispose(): void {
+  override dispose(): void {
+    super.dispose();
+    this.connection.dispose();
     this.player.dispose();
     this.kernel.dispose();
-    for (const [name, handler] of this.handlers) {
-      this.model.off(name, handler as never);
-    }
-    this.timers.cancelAll();
     this.outlook.dispose();
     this.jobs.dispose();
-    this.listeners.clear();
   }
 
   // ---------------------------------------------------------------- actions
@@ -288,7 +259,7 @@ export class Store {
     this.changed("selection");
     // Trailing throttle: at most one message per 100 ms while dragging, and always the last state.
     this.unsent = next;
-    this.timers.once("selection", SELECTION_THROTTLE_MS, () => this.sendSelection());
+    this.timers.once("selection", SAVE_MS, () => this.sendSelection());
   }
 
   /** `cells`: others than the selected ones. */
@@ -332,7 +303,8 @@ export class Store {
   attempt(action: Promise<void>): void {
     action.catch((error: unknown) => {
       if (error instanceof RequestError) {
-        this.fail({ code: error.code, message: error.message, hint: error.hint });
+        const { code, message, hint, details } = error;
+        this.fail({ code, message, hint, details });
       } else {
         this.fail({ code: "page", message: String(error), hint: "" });
       }
@@ -351,29 +323,28 @@ export class Store {
     this.readLoop();
   }
 
-  setSnap(name: string): void {
-    this.save("snap", name);
-  }
-
-  /** Sets a synced trait and tells the kernel. */
-  save<K extends keyof State>(key: K, value: State[K]): void {
-    this.model.set(key, value);
-    this.model.save_changes();
-  }
-
   toggleMute(track: number): void {
-    toggle(this.mix.muted, track);
-    this.changed("tracks");
+    this.mix.set(track, { muted: !this.mix.of(track).muted });
   }
 
   toggleSolo(track: number): void {
-    toggle(this.mix.soloed, track);
-    this.changed("tracks");
+    this.mix.set(track, { soloed: !this.mix.of(track).soloed });
   }
 
   setVolume(track: number, volume: number): void {
-    this.mix.volumes.set(track, volume);
+    this.mix.set(track, { volume });
     this.player.volumeChanged(track);
+  }
+
+  /** Some request is not answered yet. */
+  get waiting(): boolean {
+    return this.kernel.unanswered;
+  }
+
+  /** Calls with every request of this page; gives what ends it. */
+  watchRequests(watcher: Watcher): () => void {
+    this.kernel.watchers.add(watcher);
+    return () => this.kernel.watchers.delete(watcher);
   }
 
   /** Any request that needs no state of its own. */
@@ -392,52 +363,10 @@ export class Store {
     this.changed("problem");
   }
 
-  /** Requested value for a track (bar < 0) or bar; undefined when there is none. */
-  wish(name: string, track: number, bar = -1): number | undefined {
-    return valueAt(this.get("attributes"), name, track, bar);
-  }
-
-  /** Value measured in the notes that are there. */
-  measured(name: string, track: number, bar = -1): number | undefined {
-    return valueAt(this.get("realized"), name, track, bar);
-  }
-
-  /** Sets (null: clears) a wish for tracks (bar -1) or bars. */
-  setWish(name: string, cells: readonly Cell[], value: number | null): void {
-    this.setWishes(withValue(this.get("attributes"), name, cells, value));
-  }
-
-  /** Wishes for several bars of one track (-1: for the track), each with its own level. */
-  setCurve(name: string, track: number, entries: readonly Entry[]): void {
-    this.setWishes(withEntries(this.get("attributes"), name, track, entries));
-  }
-
-  setWishes(wishes: AttributeValues): void {
-    this.model.set("attributes", wishes);
-    this.saveSoon();
-    this.changed("wishes");
-  }
-
-  setSampling(name: string, value: number | string | boolean | null): void {
-    const next = { ...(this.get("sampling") ?? {}) };
-    if (value === null) {
-      delete next[name];
-    } else {
-      next[name] = value;
-    }
-    this.model.set("sampling", next);
-    this.saveSoon();
-    this.changed("settings");
-  }
-
   // ---------------------------------------------------------------- synced state
 
   private watch(): void {
-    const on = (name: keyof State, handler: () => void): void => {
-      const event = `change:${name}`;
-      this.model.on(event, handler as never);
-      this.handlers.push([event, handler]);
-    };
+    const on: Synced["on"] = (name, handler) => this.on(name, handler);
     on("_doc", () => this.readDocument());
     on("selection", () => this.readSelection());
     on("loop", () => this.readLoop());
@@ -451,8 +380,12 @@ export class Store {
     on("status", () => this.changed("job"));
     on("progress", () => this.changed("job"));
     on("theme", () => this.changed("theme"));
+    on("mix", () => this.changed("tracks", "theme"));
     for (const name of ["takes", "active_take", "comp"] as const) {
       on(name, () => this.takes.read());
+    }
+    for (const name of ["metronome", "tempo_factor", "follow"] as const) {
+      on(name, () => this.readTransport());
     }
     on("n_takes", () => this.changed("settings"));
     on("plan", () => {
@@ -476,6 +409,9 @@ export class Store {
     if (this.document) {
       this.editor.take(this.document.notes, this.document.header.rev);
     }
+    if (this.mix.follow(this.tracks)) {
+      this.changed("theme");
+    }
     this.bars = new BarMap(header?.bars ?? []);
     this.controls = (header?.controls ?? []).map(([tick, track, controller, value]) => ({
       tick,
@@ -489,6 +425,17 @@ export class Store {
     this.readLoop();
     this.markCells();
     this.changed("document", "selection", "compare");
+  }
+
+  /** The kernel's document has this revision: its snapshot must come soon, or is asked for. */
+  private expectRev(rev: number): void {
+    if (rev > (this.document?.header.rev ?? 0)) {
+      this.timers.once("behind", BEHIND_MS, () => {
+        if (rev > (this.document?.header.rev ?? 0)) {
+          void this.ask("doc", {}).catch(() => {});
+        }
+      });
+    }
   }
 
   /** Other notes of takes are shown, or none any more. */
@@ -535,10 +482,20 @@ export class Store {
     this.changed("transport");
   }
 
+  private readTransport(): void {
+    this.player.rate = this.get("tempo_factor") || 1;
+    this.changed("transport");
+  }
+
   private readProblem(): void {
     const error = this.get("error");
     this.problem = error
-      ? { code: error.code ?? "", message: error.message ?? "", hint: error.hint ?? "" }
+      ? {
+          code: error.code ?? "",
+          message: error.message ?? "",
+          hint: error.hint ?? "",
+          details: error.details ?? "",
+        }
       : null;
     this.changed("problem");
   }
@@ -551,8 +508,9 @@ export class Store {
     this.takes.goOn();
   }
 
-  private saveSoon(): void {
-    this.timers.once("save", SELECTION_THROTTLE_MS, () => this.model.save_changes());
+  private setMix(state: MixState): void {
+    this.saveSoon("mix", state);
+    this.changed("tracks", "theme");
   }
 
   // ---------------------------------------------------------------- jobs
@@ -571,11 +529,5 @@ export class Store {
     const { selection, job, takes } = this;
     const plan = this.get("plan") ?? {};
     this.cellStates = cellStates(this.tracks.length, this.bars.n, selection, job, takes.cells, plan);
-  }
-}
-
-function toggle(set: Set<number>, item: number): void {
-  if (!set.delete(item)) {
-    set.add(item);
   }
 }

@@ -28,6 +28,8 @@ export interface Palette {
   beatLine: string;
   barLine: string;
   border: string;
+  /** Edges of fields to type in or choose from: they must be found. */
+  field: string;
   text: string;
   muted: string;
   accent: string;
@@ -62,6 +64,7 @@ const DARK = { background: [20, 22, 27] as Rgb, text: [233, 236, 242] as Rgb };
 const ACCENT = { light: [56, 84, 214] as Rgb, dark: [140, 163, 255] as Rgb };
 const DANGER = { light: [180, 35, 24] as Rgb, dark: [255, 138, 122] as Rgb };
 const VELOCITY_LEVELS = 4;
+const GRAPHIC_CONTRAST = 3.1;
 
 const css = ([r, g, b]: Rgb, alpha = 1): string =>
   alpha >= 1
@@ -106,6 +109,8 @@ export interface HostColours {
   background: Rgb | null;
   text: Rgb | null;
   prefersDark: boolean;
+  /** The person's own few colours are to be used: text and lines at full strength. */
+  forced?: boolean;
 }
 
 /** The palette for a host and a `theme` setting ("auto", "light", "dark"). */
@@ -115,9 +120,12 @@ export function makePalette(host: HostColours, theme: string): Palette {
   const base = dark ? DARK : LIGHT;
   const useHost = host.background !== null && hostDark === dark;
   const background = useHost && host.background ? host.background : base.background;
-  const text =
-    useHost && host.text && contrast(host.text, background) >= 7 ? mix(host.text, base.text, 0.5) : base.text;
+  const { forced = false } = host;
+  const own = useHost && host.text && (forced || contrast(host.text, background) >= 7) ? host.text : null;
+  const text = own ? mix(own, base.text, forced ? 0 : 0.5) : base.text;
   const tone = (share: number): Rgb => mix(background, text, share);
+  // Lines that divide the roll; at least 3:1 where colours are forced.
+  const line = (share: number): string => css(tone(forced ? 0.3 + 2 * share : share));
   const accent = dark ? ACCENT.dark : ACCENT.light;
   const lane = tone(dark ? 0.045 : 0.018);
   const laneAlt = tone(dark ? 0.07 : 0.04);
@@ -131,10 +139,11 @@ export function makePalette(host: HostColours, theme: string): Palette {
     blackKey: css(tone(dark ? 0.02 : 0.055)),
     rowLine: css(tone(dark ? 0.095 : 0.075)),
     beatLine: css(tone(dark ? 0.12 : 0.09)),
-    barLine: css(tone(dark ? 0.23 : 0.2)),
-    border: css(tone(dark ? 0.19 : 0.16)),
+    barLine: line(dark ? 0.23 : 0.2),
+    border: line(dark ? 0.19 : 0.16),
+    field: css(visibleTone(tone, tone(dark ? 0.11 : 0.065))),
     text: css(text),
-    muted: css(tone(dark ? 0.66 : 0.68)),
+    muted: css(forced ? text : tone(dark ? 0.66 : 0.68)),
     accent: css(accent),
     onAccent: dark ? "rgb(13,17,38)" : "rgb(255,255,255)",
     accentSoft: css(accent, dark ? 0.2 : 0.12),
@@ -146,6 +155,15 @@ export function makePalette(host: HostColours, theme: string): Palette {
     playhead: css(dark ? [255, 255, 255] : [16, 18, 24]),
     tracks: TRACK_HUES.map((hue) => trackColours(dark ? hue.dark : hue.light, lane)),
   };
+}
+
+/** The softest tone that is told from `ground` by everybody. */
+function visibleTone(tone: (share: number) => Rgb, ground: Rgb): Rgb {
+  let share = 0.3;
+  while (share < 1 && contrast(tone(share), ground) < GRAPHIC_CONTRAST) {
+    share += 0.02;
+  }
+  return tone(share);
 }
 
 function trackColours(hue: Rgb, lane: Rgb): TrackColours {
@@ -165,6 +183,7 @@ const VARIABLES: readonly [string, Exclude<keyof Palette, "dark" | "tracks">][] 
   ["raised", "raised"],
   ["lane", "lane"],
   ["border", "border"],
+  ["field", "field"],
   ["text", "text"],
   ["muted", "muted"],
   ["accent", "accent"],
@@ -184,8 +203,13 @@ export function applyPalette(root: HTMLElement, palette: Palette): void {
 /** Reads the host's colours through `probe`, an element styled with the host's variables. */
 export function readHost(probe: HTMLElement): HostColours {
   const style = getComputedStyle(probe);
-  const prefersDark = typeof matchMedia === "function" && matchMedia("(prefers-color-scheme: dark)").matches;
-  return { background: parseRgb(style.backgroundColor), text: parseRgb(style.color), prefersDark };
+  const asks = (query: string): boolean => typeof matchMedia === "function" && matchMedia(query).matches;
+  return {
+    background: parseRgb(style.backgroundColor),
+    text: parseRgb(style.color),
+    prefersDark: asks("(prefers-color-scheme: dark)"),
+    forced: asks("(forced-colors: active)"),
+  };
 }
 
 /** Attributes by which hosts say which theme is on: JupyterLab, VS Code, and pages that use a class. */

@@ -1,43 +1,36 @@
 /** One place where the roll is shown: builds the elements, connects store, gestures, keys and canvases. */
 import { type ActionHost, Actions, ZOOM_STEP } from "./actions.ts";
 import { makeAriaGrid } from "./aria_grid.ts";
-import { layoutLanes, tickToX, xToTick } from "./coords.ts";
+import { layoutLanes, xToTick } from "./coords.ts";
+import { Door } from "./desk/door.ts";
+import type { DeskHost } from "./desk/entry.ts";
 import { h, setAttr, setText } from "./dom.ts";
-import { HOME_TOOL, type Tool } from "./edit/tools.ts";
-import { drawNote, eraseNotes, paintVelocity, selectNotes, toggleNote } from "./gestures/edit_notes.ts";
-import { type Gesture, type PointerAt, runGestures } from "./gestures/gesture.ts";
-import { RollNotes } from "./gestures/note_target.ts";
+import { runGestures } from "./gestures/gesture.ts";
+import { dragWindow } from "./gestures/minimap.ts";
 import { wheel } from "./gestures/pan_zoom.ts";
-import { seek } from "./gestures/seek.ts";
-import { selectBars, selectColumns } from "./gestures/select_bars.ts";
 import { dragStrip } from "./gestures/strip.ts";
 import { makeHandle, type RollHandle } from "./handle.ts";
-import { hitTest, RULER } from "./hit_test.ts";
+import { RULER } from "./hit_test.ts";
 import { actionOf } from "./keyboard.ts";
-import { makeLanes } from "./lanes/panel.ts";
 import { gatherScene, type Scene } from "./layers/scene.ts";
-import { type Desk, makeDesk } from "./panel/desk.ts";
 import { makeHeaders } from "./panel/headers.ts";
-import { makeHelp } from "./panel/help.ts";
-import { makeSees } from "./panel/sees.ts";
 import { makeStatus } from "./panel/status.ts";
-import { makeSteer } from "./panel/steer.ts";
-import { makeTakes } from "./panel/takes.ts";
 import { makeToolbar } from "./panel/toolbar.ts";
-import { nearestBeat, positionText } from "./places.ts";
-import { describe, type Selection } from "./selection.ts";
+import { positionText } from "./places.ts";
+import { Pointer } from "./pointer.ts";
+import { describe } from "./selection.ts";
 import { popping, Stage } from "./stage.ts";
-import type { Change, Store } from "./store.ts";
+import type { Store } from "./store.ts";
 import { strings } from "./strings.ts";
+import type { Change } from "./synced.ts";
 import { applyPalette, makePalette, type Palette, readHost, watchHost } from "./theme.ts";
 import { Timers } from "./timers.ts";
+import { followed } from "./transport.ts";
 import { UiState } from "./ui_state.ts";
 
 const MIN_BAR_PX = 46;
 const NARROW_PX = 700;
 const MEDIUM_PX = 900;
-const FOLLOW_AT = 0.92;
-const FOLLOW_TO = 0.06;
 const DEFAULT_HEIGHT = 420;
 const MIN_LANES_PX = 120;
 const GRID_REFRESH_MS = 150;
@@ -60,25 +53,34 @@ export class RollView {
     this.scrollThumb,
   );
   private readonly body = h("div", { class: "mgnb-body" });
-  private readonly note = h("div", { class: "mgnb-note", testid: "mgnb-no-engine" });
-  private readonly help = makeHelp(() => this.toggleHelp(false));
+  private readonly noteText = h("span");
+  private readonly again = h("button", {
+    class: "mgnb-button mgnb-link",
+    text: strings.tryAgain,
+    testid: "mgnb-desk-retry",
+    attrs: { type: "button" },
+    on: { click: () => this.door.retry() },
+  });
+  private readonly note = h(
+    "div",
+    { class: "mgnb-note", testid: "mgnb-no-engine" },
+    this.noteText,
+    " ",
+    this.again,
+  );
   private readonly timers = new Timers();
   private readonly stage: Stage;
   private readonly actions: Actions;
-  private readonly desk: Desk;
+  private readonly door: Door;
+  private readonly pointer: Pointer;
   private readonly toolbar;
   private readonly headers;
   private readonly status;
-  private readonly steer;
-  private readonly lanes;
-  private readonly takes;
-  private readonly sees;
   private readonly refreshGrid;
   private readonly gestures;
   private readonly observers: { disconnect(): void }[] = [];
   private readonly unsubscribe: () => void;
-  private readonly calm: boolean;
-  private readonly noteTarget: RollNotes;
+  private readonly still = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)");
   private palette: Palette;
   private dpr = 1;
   /** Whether the wishes are shown; null until somebody says so. */
@@ -90,72 +92,64 @@ export class RollView {
     host: HTMLElement,
   ) {
     const { signal } = this.ended;
-    this.calm = typeof matchMedia === "function" && matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.actions = new Actions(store, this.ui, this.actionHost());
-    this.noteTarget = new RollNotes(store, this.ui, (y) => this.trackAt(y));
     this.toolbar = makeToolbar(this.toolbarActions());
     this.headers = makeHeaders({
       select: (track, event) => this.actions.selectTrack(track, event),
       expand: (track) => this.actions.expand(track),
       mute: (track) => store.toggleMute(track),
       solo: (track) => store.toggleSolo(track),
-      menu: (track, opener) => this.desk.track(track, opener),
+      menu: (track, opener) => this.door.ask(({ menus }) => menus.track(track, opener)),
     });
     this.status = makeStatus(() => store.dismissProblem(), this.toolbar.compare);
-    this.steer = makeSteer(store);
-    this.takes = makeTakes(store, () => this.palette, this.actions);
-    this.sees = makeSees(store);
-    this.lanes = makeLanes({
-      store,
-      ui: this.ui,
-      palette: () => this.palette,
-      announce: (text) => this.status.announce(text),
-      run: (action) => this.actions.run(action),
-      signal,
-    });
     const canvases = this.makeCanvases();
     this.root = this.build(canvases.keys);
     host.append(this.root);
-    this.desk = makeDesk(store, {
-      root: this.root,
-      surface: this.surface,
-      announce: (text) => this.status.announce(text),
-      locate: (event) => this.locate(event),
-      cursor: () => this.ui.cursor,
-      signal,
-    });
+    this.door = new Door(
+      store.ask,
+      () => this.deskHost(),
+      () => this.deskChanged(),
+    );
+    const { ui, actions, door, surface } = this;
+    this.pointer = new Pointer({ store, ui, actions, door, surface, root: this.root });
     this.refreshGrid = makeAriaGrid(this.surface, `mgnb-cell-${Math.random().toString(36).slice(2, 8)}`);
     this.palette = makePalette(readHost(this.probe), store.get("theme"));
     this.stage = new Stage(canvases, {
       scene: (now) => this.scene(now),
+      more: () => this.ui.more,
       drumNames: () => store.document?.header.drums ?? {},
       tick: () => this.followPlayhead(),
-      moving: (now) => store.player.playing || popping(store.job?.batches ?? [], now),
+      moving: (now) => store.player.playing || (!this.calm && popping(store.job?.batches ?? [], now)),
       layout: () => this.updateHeaders(),
     });
     this.ui.onDirty = (what) => {
       this.stage.mark(what);
-      if (what.includes("grid")) {
-        this.lanes.dirty();
+      if (what.includes("grid") || what.includes("pan")) {
+        this.door.desk?.lanes.dirty();
       }
       this.gridSoon();
     };
     this.gestures = runGestures(this.surface, {
-      begin: (at, event) => this.beginGesture(at, event),
-      locate: (event) => this.locate(event),
-      hover: (at) => this.ui.setHover(at?.hit.area === "cell" ? [at.hit.track, at.hit.bar] : null),
+      begin: (at) => this.pointer.begin(at),
+      locate: (event) => this.pointer.locate(event),
+      hover: (at) => {
+        this.ui.setHover(at?.hit.area === "cell" ? [at.hit.track, at.hit.bar] : null);
+        this.door.desk?.hover(at);
+      },
       signal,
     });
     this.listen(signal);
     this.observe(signal);
     this.unsubscribe = store.subscribe((changes) => this.update(changes));
-    this.root.mgnb = makeHandle(store, this.ui, this.stage, this.surface, this.lanes);
+    this.root.mgnb = makeHandle(store, this.ui, this.stage, this.surface, () => this.door.desk);
     this.update(new Set(ALL_CHANGES));
+    this.door.begin();
   }
 
   dispose(): void {
     this.unsubscribe();
     this.ended.abort();
+    this.door.close();
     for (const observer of this.observers) {
       observer.disconnect();
     }
@@ -182,7 +176,7 @@ export class RollView {
 
   private build(keys: HTMLCanvasElement): HTMLElement {
     const side = h("div", { class: "mgnb-side" }, this.headers.element, keys);
-    this.body.append(side, this.surface, this.scroll, this.help);
+    this.body.append(side, this.surface, this.scroll);
     return h(
       "div",
       // JupyterLab's own attribute: its shortcuts leave keys alone that are pressed in here
@@ -194,13 +188,9 @@ export class RollView {
       this.probe,
       this.toolbar.element,
       this.status.banner,
-      this.sees.element,
       this.body,
-      this.takes.element,
-      this.lanes.element,
       h("div", { class: "mgnb-foot" }, this.overview),
       this.status.element,
-      this.steer.element,
       this.note,
       this.status.live,
     );
@@ -213,6 +203,11 @@ export class RollView {
     return gatherScene(this.store, this.ui, { palette, dpr, calm, now });
   }
 
+  /** Nothing moves by itself: what the person has asked of the system. */
+  private get calm(): boolean {
+    return this.still?.matches ?? false;
+  }
+
   private get steerOpen(): boolean {
     return this.store.canGenerate && (this.steerChoice ?? (this.store.caps.attributes?.length ?? 0) > 0);
   }
@@ -220,7 +215,11 @@ export class RollView {
   private relayout(): void {
     const { store, ui } = this;
     const tracks = store.usedPitches().map((used, i) => ({ drum: store.tracks[i]?.drum ?? false, used }));
-    ui.setLanes(layoutLanes(tracks, ui.viewport.height, ui.expanded), store.bars.end, store.resolution);
+    ui.setLanes(
+      layoutLanes(tracks, ui.viewport.height, ui.expanded, ui.focus),
+      store.bars.end,
+      store.resolution,
+    );
     ui.cursor = [
       Math.max(0, Math.min(ui.cursor[0], store.tracks.length - 1)),
       Math.max(0, Math.min(ui.cursor[1], store.bars.n - 1)),
@@ -251,13 +250,13 @@ export class RollView {
     const { store, ui } = this;
     const tick = store.player.position;
     if (store.player.playing && ui.follow) {
-      const x = tickToX(ui.viewport, tick);
-      if (x > ui.viewport.width * FOLLOW_AT || x < 0) {
-        ui.setViewport({ ...ui.viewport, left: tick - (ui.viewport.width * FOLLOW_TO) / ui.viewport.scale });
+      const left = followed(ui.viewport, tick, store.get("follow") ?? "page");
+      if (left !== ui.viewport.left) {
+        ui.setViewport({ ...ui.viewport, left });
       }
     }
     this.toolbar.setPosition(positionText(this.store));
-    this.lanes.setPlayhead(tick);
+    this.door.desk?.lanes.setPlayhead(tick);
   }
 
   // ---------------------------------------------------------------- following the store
@@ -292,17 +291,10 @@ export class RollView {
       ui.dirty("grid", "overlay");
     }
     this.updateToolbar();
-    this.desk.update();
-    this.lanes.update(changes);
-    this.takes.update();
-    this.sees.update();
+    this.door.desk?.update(changes);
+    this.door.desk?.steer(this.steerOpen);
     this.status.update(store);
-    if (any("selection", "wishes", "settings", "document")) {
-      this.steer.update();
-    }
-    this.steer.element.hidden = !this.steerOpen;
-    this.note.hidden = store.canGenerate || store.get("readonly");
-    setText(this.note, store.caps.unavailable || strings.noEngine);
+    this.showNote();
     setAttr(this.root, "aria-label", strings.rollLabel(store.document?.header.title ?? ""));
     setAttr(this.root, "aria-busy", store.running ? "true" : null);
     setAttr(this.surface, "aria-readonly", store.canGenerate ? null : "true");
@@ -317,9 +309,10 @@ export class RollView {
     this.toolbar.update({
       playing: store.player.playing,
       looping: store.player.loop !== null,
+      metronome: store.get("metronome"),
       canLoop: store.selection.size > 0,
-      canUndo: store.get("can_undo"),
-      canRedo: store.get("can_redo"),
+      canUndo: store.get("can_undo") && !store.connection.viewOnly,
+      canRedo: store.get("can_redo") && !store.connection.viewOnly,
       canGenerate: store.canGenerate,
       takes: store.takes.keepGoing ? 0 : (store.get("n_takes") ?? 1),
       warning: store.outlook.warnings[0] ?? "",
@@ -333,7 +326,7 @@ export class RollView {
       tool: this.ui.tool,
       snap: store.get("snap"),
       position: positionText(store),
-      tempo: store.document ? strings.bpm(bpm) : "",
+      tempo: store.document ? strings.bpm(bpm, store.player.rate) : "",
     });
   }
 
@@ -384,7 +377,9 @@ export class RollView {
       const sight = new IntersectionObserver((entries) => {
         const last = entries[entries.length - 1];
         if (last) {
+          this.ui.visible = last.isIntersecting;
           this.stage.setVisible(last.isIntersecting);
+          this.door.desk?.lanes.dirty();
         }
       });
       sight.observe(this.root);
@@ -405,27 +400,22 @@ export class RollView {
       return; // first shown in a hidden tab: the observer calls again
     }
     this.dpr = dpr;
+    const whole = ui.showsAll;
     this.root.classList.toggle("mgnb-narrow", this.root.clientWidth < NARROW_PX);
     this.root.classList.toggle("mgnb-medium", this.root.clientWidth < MEDIUM_PX);
     ui.viewport = { ...ui.viewport, width, height: height - RULER };
     this.stage.resize(width, height);
+    this.toolbar.fit();
     this.relayout();
     this.showFirst();
+    if (whole) {
+      ui.showAll(this.store.bars.n, MIN_BAR_PX); // a wider or narrower place still shows the whole piece
+    }
   }
 
   private listen(signal: AbortSignal): void {
     const { ui, root, surface } = this;
-    surface.addEventListener(
-      "dblclick",
-      (event) => {
-        const at = this.locate(event as PointerEvent);
-        const edits = ui.tool === "select" || ui.tool === "draw";
-        if (edits && this.store.editable && at.hit.area === "cell") {
-          toggleNote(this.noteTarget, at);
-        }
-      },
-      { signal },
-    );
+    this.pointer.listen(() => this.gestures.cancel(), signal);
     const onWheel = (event: WheelEvent): void => {
       if (wheel(ui, event, event.clientX - surface.getBoundingClientRect().left)) {
         event.preventDefault();
@@ -446,18 +436,17 @@ export class RollView {
       { signal },
     );
     surface.addEventListener("blur", () => focus(false), { signal });
+    // Somebody goes for the buttons: what will sound is fetched meanwhile.
+    const near = (): void => this.store.sampledSound()?.fetch();
+    this.toolbar.element.addEventListener("pointerenter", near, { signal, once: true });
+    this.toolbar.element.addEventListener("focusin", near, { signal, once: true });
     // Keys stay inside: a notebook would take a, b, d d, x, z, Enter … for commands on cells.
     root.addEventListener("keydown", (event) => this.key(event), { signal });
     this.actions.listen(root, signal);
     for (const name of ["keyup", "keypress", "copy", "cut", "paste"]) {
       root.addEventListener(name, (event) => event.stopPropagation(), { signal });
     }
-    const center = (share: number): void => {
-      ui.follow = false;
-      const left = share * this.store.bars.end - ui.viewport.width / ui.viewport.scale / 2;
-      ui.setViewport({ ...ui.viewport, left });
-    };
-    dragStrip(this.overview, "x", center, signal);
+    dragWindow(this.overview, ui, signal);
     const scrollTo = (share: number): void =>
       ui.setViewport({ ...ui.viewport, top: share * ui.limits.contentHeight - ui.viewport.height / 2 });
     dragStrip(this.scroll, "y", scrollTo, signal);
@@ -467,90 +456,24 @@ export class RollView {
   private key(event: KeyboardEvent): void {
     event.stopPropagation();
     const target = event.target as HTMLElement;
-    if (event.key === "Escape" && !this.help.hidden) {
-      this.toggleHelp(false);
+    if (event.key === "Escape" && this.door.desk?.help(false)) {
       return;
     }
     // Controls keep their own keys: Space presses a button, arrows move a slider.
-    if (target !== this.surface && (target.closest("input, summary") || ["Enter", " "].includes(event.key))) {
+    if (
+      target !== this.surface &&
+      (target.closest("input, select, textarea, summary") || ["Enter", " "].includes(event.key))
+    ) {
       return;
     }
     const action = actionOf(event, this.store.takes.open || this.store.takes.writing);
     if (action) {
-      event.preventDefault();
+      // The browser's own copy and paste events follow these keys.
+      if (!["copy", "cut", "paste"].includes(action.do)) {
+        event.preventDefault();
+      }
       this.actions.run(action);
     }
-  }
-
-  // ---------------------------------------------------------------- pointer
-
-  private locate(event: PointerEvent): PointerAt {
-    const { store, ui } = this;
-    const box = this.surface.getBoundingClientRect();
-    const x = event.clientX - box.left;
-    const y = event.clientY - box.top;
-    const hit = hitTest({ view: ui.viewport, bars: store.bars, lanes: ui.lanes, notes: store.notes }, x, y);
-    return { x, y, hit, shift: event.shiftKey, toggle: event.ctrlKey || event.metaKey, alt: event.altKey };
-  }
-
-  private beginGesture(at: PointerAt, event: PointerEvent): Gesture | null {
-    const { store, ui } = this;
-    this.surface.focus({ preventScroll: true });
-    ui.keyboard = false;
-    ui.setHover(null);
-    if (event.pointerType === "touch" && at.hit.area === "cell") {
-      return null; // one finger scrolls the page
-    }
-    const target = {
-      selection: store.selection,
-      nTracks: store.tracks.length,
-      select: (selection: Selection) => this.actions.select(selection),
-    };
-    const barAt = (point: PointerAt): number =>
-      store.bars.at(Math.max(0, Math.min(store.bars.end - 1, xToTick(ui.viewport, point.x))));
-    switch (at.hit.area) {
-      case "bars":
-        return selectColumns(ui, target, barAt);
-      case "time":
-        return seek(
-          (tick) => store.player.seek(tick),
-          (point) => nearestBeat(store.bars, xToTick(ui.viewport, point.x), point.alt),
-        );
-      case "cell":
-        if (at.alt && store.takes.toggleHeld([at.hit.track, at.hit.bar])) {
-          return null;
-        }
-        if (ui.tool !== HOME_TOOL && store.editable) {
-          ui.cursor = [at.hit.track, at.hit.bar];
-          return this.noteGesture(ui.tool);
-        }
-        return selectBars(ui, target, (point) => [this.trackAt(point.y), barAt(point)]);
-      case "none":
-        return null;
-    }
-  }
-
-  private noteGesture(tool: Tool): Gesture | null {
-    const { noteTarget, ui } = this;
-    switch (tool) {
-      case "select":
-        return selectNotes(noteTarget, ui);
-      case "draw":
-        return drawNote(noteTarget, ui);
-      case "erase":
-        return eraseNotes(noteTarget);
-      case "velocity":
-        return paintVelocity(noteTarget);
-      case "bars":
-        return null;
-    }
-  }
-
-  private trackAt(y: number): number {
-    const { lanes, viewport } = this.ui;
-    const content = y - RULER + viewport.top;
-    const index = lanes.findIndex((lane) => content < lane.y + lane.height);
-    return index < 0 ? lanes.length - 1 : index;
   }
 
   // ---------------------------------------------------------------- actions
@@ -559,8 +482,10 @@ export class RollView {
     return {
       announce: (text) => this.status.announce(text),
       relayout: () => this.relayout(),
-      toggleHelp: () => this.toggleHelp(),
-      toggleLanes: () => this.lanes.toggle(),
+      toggleHelp: () => this.door.ask((desk) => desk.help()),
+      toggleLanes: () => this.door.ask(({ lanes }) => lanes.toggle()),
+      typeChords: () => this.door.ask(({ lanes }) => lanes.typeChords()),
+      doubtMenu: () => this.door.ask(({ doubts }) => doubts.menu()),
       cancelGesture: () => this.gestures.cancel(),
       leave: () => this.surface.blur(),
     };
@@ -572,6 +497,7 @@ export class RollView {
       play: () => actions.run({ do: "play" }),
       toStart: () => actions.run({ do: "home" }),
       loop: () => actions.run({ do: "loop" }),
+      metronome: () => actions.run({ do: "metronome" }),
       zoomIn: () => actions.zoom(ZOOM_STEP),
       zoomOut: () => actions.zoom(1 / ZOOM_STEP),
       zoomFit: () => actions.run({ do: "zoomSelection" }),
@@ -584,17 +510,50 @@ export class RollView {
         this.steerChoice = !this.steerOpen;
         this.update(new Set<Change>(["wishes"]));
       },
-      help: () => this.toggleHelp(),
+      help: () => this.door.ask((desk) => desk.help()),
       tool: (tool) => actions.setTool(tool),
       takes: (n) => store.takes.setCount(n),
-      targets: (opener) => this.desk.targets(opener),
+      targets: (opener) => this.door.ask(({ menus }) => menus.targets(opener)),
       snap: (name) => store.setSnap(name),
-      tempo: (opener) => this.desk.tempo(opener),
-      files: (opener) => this.desk.files(opener),
+      tempo: (opener) => this.door.ask(({ menus }) => menus.tempo(opener)),
+      files: (opener) => this.door.ask(({ menus }) => menus.files(opener)),
+      more: (opener, folded) => this.door.ask(({ menus }) => menus.more(opener, folded)),
     };
   }
 
-  private toggleHelp(open = this.help.hidden): void {
-    this.help.hidden = !open;
+  // ---------------------------------------------------------------- the desk
+
+  private deskHost(): DeskHost {
+    const { store, ui, actions, root, surface, body } = this;
+    return {
+      store,
+      ui,
+      actions,
+      root,
+      surface,
+      body,
+      status: this.status.element,
+      palette: () => this.palette,
+      announce: (text) => this.status.announce(text),
+      locate: (event) => this.pointer.locate(event),
+      trackAt: (y) => this.pointer.trackAt(y),
+      signal: this.ended.signal,
+    };
+  }
+
+  private deskChanged(): void {
+    const { desk } = this.door;
+    this.actions.notes = desk?.notes ?? null;
+    this.update(new Set(ALL_CHANGES));
+  }
+
+  /** Why something is missing: no model, or the desk has not come. */
+  private showNote(): void {
+    const { store, door } = this;
+    const plain =
+      store.canGenerate || store.get("readonly") ? "" : store.caps.unavailable || strings.noEngine;
+    this.note.hidden = !plain && !door.trouble;
+    this.again.hidden = !door.trouble;
+    setText(this.noteText, door.trouble || plain);
   }
 }

@@ -142,7 +142,7 @@ describe("choice of lanes", () => {
       ["note_density", ""],
       ["key", "not for drums"],
     ]);
-    expect(shownLanes(drums).map(({ name }) => name)).toEqual(["bar_note_density"]);
+    expect(shownLanes(drums).map(({ name }) => name)).toEqual(["bar_note_density", "bar_kit"]);
     const melodic = laneChoices({ attributes: INFO }, false, ["bar_kit", "key"]);
     expect(shownLanes(melodic).map(({ name }) => name)).toEqual(["key"]);
     expect(melodic.find(({ info }) => info.name === "bar_kit")?.why).toBe("drums only");

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AttributeInfo, SettingInfo } from "../src/protocol.gen.ts";
 import widget from "../src/widget.ts";
+import { deskIsHere } from "./desk.ts";
 import { documentBytes, type FakeModel, fakeModel } from "./fixtures.ts";
 
 const ROWS = [0, 1, 2, 3].map((bar) => ({ track: 0, onset: bar * 1920, duration: 480, pitch: 60 }));
@@ -30,6 +31,7 @@ let rendered: ReturnType<typeof widget>;
 
 beforeEach(() => {
   vi.useFakeTimers();
+  deskIsHere();
   model = fakeModel({
     _doc: documentBytes(ROWS),
     caps: { model: "test", attributes: ATTRIBUTES, settings: SETTINGS },
@@ -196,7 +198,7 @@ describe("problems", () => {
     expect(banner.hidden).toBe(false);
     expect(banner.textContent).toContain("It broke");
     expect(banner.textContent).toContain("Try again");
-    banner.querySelector("button")?.click();
+    banner.querySelector<HTMLElement>("[aria-label=Dismiss]")?.click();
     await settle();
     expect(banner.hidden).toBe(true);
     expect(model.state.error).toBeNull();
@@ -230,6 +232,17 @@ describe("wishes", () => {
 });
 
 describe("two views", () => {
+  it("run the desk's code once", () => {
+    const made = deskIsHere();
+    const second = document.createElement("div");
+    const close = rendered.render({ model, el: second });
+    const third = rendered.render({ model, el: second });
+    expect(made).not.toHaveBeenCalled(); // the first view of this page has run it
+    expect(second.querySelectorAll('[data-testid="mgnb-steer-panel"]')).toHaveLength(2);
+    close();
+    third();
+  });
+
   it("show the same selection; closing one leaves the other alive", async () => {
     const second = document.createElement("div");
     document.body.append(second);

@@ -223,8 +223,7 @@ def score_expression(score: Score, path: Path | None = None) -> str:
     from midigpt_nb.widgets.project import pack_score
 
     text = base64.b85encode(pack_score(score)).decode("ascii")
-    rows = [f"    {text[i : i + _WIDTH]!r}" for i in range(0, len(text), _WIDTH)]
-    return "unpack_score(\n" + "\n".join(rows) + "\n)"
+    return f"unpack_score({text!r})"  # one long line: the actions below it stay in sight
 
 
 # ------------------------------------------------------------------------------------------ lines of actions
@@ -300,11 +299,13 @@ def generate_line(
     seed: int,
     takes: int = 1,
     hold: bool = False,
+    piece: Mapping[str, Any] | None = None,
 ) -> str:
-    """The call that writes these bars again."""
+    """The call that writes these bars again. `piece`: what was asked of the piece (chords, style)."""
     values = {name: value for name, value in settings.items() if name != "seed"}
     asked = dict(wishes) if any(wishes.values()) else {"track": {}, "bar": {}}
     parts = [_literal([tuple(cell) for cell in cells]), f"attributes={_literal(asked)}", f"takes={takes}"]
     parts += ["hold=True"] if hold and takes == 1 else []
+    parts += [f"{name}={_literal(value)}" for name, value in (piece or {}).items()]
     parts += [f"{name}={value!r}" for name, value in {**values, "seed": seed}.items()]
     return f"roll.generate({', '.join(parts)}).result()"

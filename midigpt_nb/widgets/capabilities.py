@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from midigpt_nb._core import grid_table
+from midigpt_nb.widgets.model_grid import grid_facts
+from midigpt_nb.widgets.piece_wishes import chord_facts, piece_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,6 +30,7 @@ def window_bars(engine: InferenceEngine) -> list[int]:
 def capabilities(engine: InferenceEngine) -> dict[str, Any]:
     """The `caps` trait of an engine: model, window sizes, and its attributes as the panel shows them."""
     rows = engine.attributes.attributes
+    here, lacking = piece_rows(engine)
     return {
         "model": engine.name,
         "window_bars": window_bars(engine),
@@ -36,6 +39,10 @@ def capabilities(engine: InferenceEngine) -> dict[str, Any]:
         "attributes": [_attribute(row) for row in rows if row.emitted],
         "absent": _absent(row.in_words for row in rows),
         "settings": setting_rows(engine),
+        "grid": grid_facts(engine),
+        "chords": chord_facts(engine),
+        "piece": here,
+        "piece_absent": lacking,
     }
 
 
@@ -57,6 +64,7 @@ def _attribute(row: Attribute) -> dict[str, Any]:
         "value_labels": words if words and not plain else None,
         "help": row.doc,
         "nominal": row.nominal,
+        "unit": row.unit,
         "advanced": not row.name.removeprefix("bar_")
         .removeprefix("min_")
         .removeprefix("max_")
@@ -64,7 +72,7 @@ def _attribute(row: Attribute) -> dict[str, Any]:
     }
 
 
-_FIRST_SETTINGS = ("temperature", "seed")
+_FIRST_SETTINGS = ("temperature",)
 _STEPS = {"temperature": 0.05, "top_p": 0.01, "mask_p": 0.01, "novelty_threshold": 0.05, "ar_overlap": 0.05}
 _CONTEXT_LISTS = ("context_drop", "context_keep", "plan_only", "num_candidates", "batch_attempts")
 """Settings that have another place in the roll, or none."""

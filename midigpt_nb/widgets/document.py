@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from midigpt_nb.errors import ScoreError
 from midigpt_nb.score.general_midi import DRUM_NAMES, FAMILIES
 from midigpt_nb.widgets.channel_events import channel_events
 from midigpt_nb.widgets.history import History
+from midigpt_nb.widgets.moved_chords import moved_chords
 from midigpt_nb.widgets.ops import apply_ops
 from midigpt_nb.widgets.protocol import (
     FLAG_GENERATED,
@@ -27,6 +28,7 @@ from midigpt_nb.widgets.protocol import (
     empty_notes,
     pack_document,
 )
+from midigpt_nb.widgets.track_numbers import matched_numbers, numbers_after
 
 if TYPE_CHECKING:
     from midigpt_nb._core import ScoreTable
@@ -129,6 +131,8 @@ class State:
     ids: NDArray[np.uint32]
     flags: NDArray[np.uint8]
     before: NDArray[np.void] = field(default_factory=empty_notes)
+    track_numbers: tuple[int, ...] = ()
+    chords: Mapping[int, str] | None = None  # that are asked for, by bar; None: as in the state before
     score: Score = field(init=False)
 
     def __post_init__(self) -> None:
@@ -149,7 +153,10 @@ class Document:
         table = score.table
         # A private copy lends the names: what the caller does to the score later does not reach us.
         source = score.with_table(table)
-        self._state = State(source, table, self.new_ids(table.n_notes), np.zeros(table.n_notes, np.uint8))
+        numbers = tuple(range(table.n_tracks))
+        self._next_track = len(numbers)
+        nothing = np.zeros(table.n_notes, np.uint8)
+        self._state = State(source, table, self.new_ids(table.n_notes), nothing, track_numbers=numbers)
 
     # ------------------------------------------------------------------------------------------- looking
 
@@ -222,11 +229,13 @@ class Document:
             edited = apply_ops(state.source.with_table(state.table), state.ids, ops, records)
             table = edited.score.table
             self._refuse_locked(state.table, table)
+            numbers = numbers_after(state.track_numbers, ops, self._new_track)
             if edited.ids is None:
-                new = self._changed_to(edited.score, table)
+                new = replace(self._changed_to(edited.score, table), track_numbers=numbers)
             else:
-                new = State(edited.score, table, edited.ids, np.zeros(table.n_notes, np.uint8))
-            self._commit(new, label, merge)
+                nothing = np.zeros(table.n_notes, np.uint8)
+                new = State(edited.score, table, edited.ids, nothing, track_numbers=numbers)
+            self._commit(replace(new, chords=moved_chords(state.chords or {}, ops)), label, merge)
 
     def _refuse_locked(self, before: ScoreTable, after: ScoreTable) -> None:
         """An edit leaves locked cells alone, and does not move them."""
@@ -239,6 +248,15 @@ class Document:
         for track, bar in sorted(self.locked):
             if not np.array_equal(cell_notes(before, track, bar), cell_notes(after, track, bar)):
                 raise ScoreError(f"bar {bar} of track {track} (counted from 0) is locked")
+
+    def set_chords(self, chords: Mapping[int, str], *, undoable: bool = True) -> None:
+        """Ask for other chords; one undo step unless `undoable` is off. The revision is that of the notes and
+        stays.
+        """
+        with self.lock:
+            if undoable:
+                self._history.push(self._state, "Chords")
+            self._state = replace(self._state, chords=dict(chords))
 
     def undo(self) -> bool:
         """Take back the last step; False when there is none."""
@@ -254,9 +272,13 @@ class Document:
             first, self._next_id = self._next_id, self._next_id + count
         return np.arange(first, first + count, dtype=np.uint32)
 
+    def _new_track(self) -> int:
+        self._next_track += 1
+        return self._next_track - 1
+
     def _commit(self, state: State, label: str, merge: str = "") -> None:
         self._history.push(self._state, label, merge)
-        self._state = state
+        self._state = state if state.chords is not None else replace(state, chords=self._state.chords)
         self.rev += 1
 
     def _travel(self, move: Callable[[State], State | None]) -> bool:
@@ -265,7 +287,7 @@ class Document:
             if target is None:
                 return False
             # the same revision with a score nobody has touched
-            self._state = State(target.source, target.table, target.ids, target.flags, target.before)
+            self._state = replace(target)
             self.rev += 1
             return True
 
@@ -277,12 +299,15 @@ class Document:
         ids = np.empty(table.n_notes, np.uint32)
         ids[~fresh] = old.ids[match[~fresh]]
         ids[fresh] = self.new_ids(int(fresh.sum()))
+        now = source.with_table(table)
+        numbers = matched_numbers(old.score, old.track_numbers, now, self._new_track)
         if not generated:
-            return State(source, table, ids, np.zeros(table.n_notes, np.uint8))
+            return State(source, table, ids, np.zeros(table.n_notes, np.uint8), track_numbers=numbers)
         gone = np.ones(old.table.n_notes, bool)
         gone[match[~fresh]] = False
         before = _records(old.table, old.ids, np.full(old.table.n_notes, FLAG_REMOVED, np.uint8))[gone]
-        return State(source, table, ids, np.where(fresh, FLAG_GENERATED, 0).astype(np.uint8), before)
+        flags = np.where(fresh, FLAG_GENERATED, 0).astype(np.uint8)
+        return State(source, table, ids, flags, before, numbers)
 
     # ------------------------------------------------------------------------------------------- packing
 
@@ -343,6 +368,7 @@ def _header(state: State, rev: int, title: str) -> dict[str, Any]:
             "program": int(program),
             "drum": bool(is_drum),
             "family": "Drums" if is_drum else FAMILIES[int(program) // 8 % len(FAMILIES)],
+            "id": state.track_numbers[i],
         }
         for i, (_, program, is_drum) in enumerate(np.asarray(table.tracks))
     ]

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from midigpt_nb.score.model import Score
+from midigpt_nb.widgets.desk import desk_module
 from midigpt_nb.widgets.sound import SIMPLE, WORKLET, packaged_sound
 from midigpt_nb.widgets.soundfont import SoundFontError, subset
 
@@ -80,6 +82,39 @@ def used_presets(roll: PianoRoll) -> list[tuple[bool, int]]:
     return sorted({(bool(drum), int(program)) for _, program, drum in tracks.tolist()})
 
 
+def file_facts(score: Score, midi: bytes) -> tuple[list[tuple[int, int] | None], list[int]]:
+    """How the score stands in its MIDI file: (chunk, channel) of each track (None for one without notes), and
+    the length of each bar in ticks of the file.
+    """
+    written = Score.from_bytes(midi) if midi else None
+    if written is None or written.source is None:
+        return [], []
+    bars = written.source.file.bars
+    lengths = [*np.diff(bars[:, 0]).tolist(), *bars[-1:, 1].tolist()]
+    seats = [(chunk, channel) for chunk, channel, _ in written.source.file.track_sources]
+    free = dict(enumerate(_music_of(written)))
+    found: list[tuple[int, int] | None] = []
+    for music in _music_of(score.resample(written.resolution)):
+        same = next((place for place, own in free.items() if own == music), None)
+        found.append(None if same is None else seats[same])
+        free.pop(-1 if same is None else same, None)
+    return found, lengths
+
+
+def _music_of(score: Score) -> list[tuple[Any, ...]]:
+    """What a track is told by: kind, program and the beginnings of its notes."""
+    table = score.table
+    rows = np.asarray(table.notes)
+    music = []
+    for track, (_, program, drum) in enumerate(np.asarray(table.tracks).tolist()):
+        bars = range(table.n_bars(track))
+        notes = [rows[slice(*table.note_rows(track, bar))][:, [0, 2]] for bar in bars]
+        music.append(
+            (program, drum, tuple(tuple(sorted(map(tuple, bar.tolist()))) for bar in notes if len(bar)))
+        )
+    return music
+
+
 def export_html(roll: PianoRoll) -> str:
     """The page as text. Raises `FileNotFoundError` in an installation without the built front end."""
     with roll._locked():
@@ -90,11 +125,13 @@ def export_html(roll: PianoRoll) -> str:
             if name not in _LEFT_OUT and (name == "_instruments" or not name.startswith("_"))
         }
         document, midi, title = roll._doc, roll.to_midi() or b"", roll._title
+        seats, bars = file_facts(roll._document.score, midi)
         presets = used_presets(roll)
     state |= {name: value for name, value in _RESET.items() if name in state or name == "error"}
     state["caps"] = {**state.get("caps", {}), "unavailable": UNAVAILABLE}
     files = {
         "widget.js": (_STATIC / "widget.js").read_bytes(),
+        "desk": desk_module(),
         "document": bytes(document),
         "midi": midi,
         "simple": SIMPLE.read_bytes(),
@@ -117,7 +154,7 @@ def export_html(roll: PianoRoll) -> str:
         picture=base64.b64encode(roll.preview_png()).decode("ascii"),
         credit=html.escape(_CREDIT + (_SOUND_CREDIT if bank and packaged else "")),
         licences=_licences() if bank else "",
-        data=_packed({"state": state, "name": name}, files),
+        data=_packed({"state": state, "name": name, "seats": seats, "bars": bars}, files),
         script=(_STATIC / "export.js").read_text(encoding="utf-8").replace("</script", "<\\/script"),
     )
 

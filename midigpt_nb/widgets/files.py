@@ -9,8 +9,11 @@ import traitlets as t
 
 from midigpt_nb.errors import ProjectError
 from midigpt_nb.score.model import Score
+from midigpt_nb.widgets.autosave import MOST_BYTES, Autosave, Restored, read_kept, set_traits
 from midigpt_nb.widgets.project import SAVED_TRAITS, Project
 from midigpt_nb.widgets.protocol import ProtocolError
+from midigpt_nb.widgets.track_numbers import mix_by_place
+from midigpt_nb.widgets.writing import readable, write_whole
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -31,7 +34,10 @@ class RollFiles:
     _document: Document
     _log: ActionLog
     _title: str
+    _kept: Autosave
+    _autosave: dict[str, Any]
     _upload: tuple[str, bytearray] | None = None
+    _return: bytearray | None = None
 
     # ------------------------------------------------------------------------------------------ projects
 
@@ -42,12 +48,20 @@ class RollFiles:
         Raises `ProjectError` when the file cannot be written; what was there before is untouched then.
         """
         self._project().save(path)
+        self._autosave = self._kept.saved()
 
     def _project(self) -> Project:
         with self._document.lock:
             traits = {name: getattr(self, name) for name in SAVED_TRAITS if self.has_trait(name)}  # type: ignore[attr-defined]
-            takes = [take.record for take in getattr(self, "takes", [])]
-            return Project(self._document.score, self._title, traits, takes)
+            traits["mix"] = mix_by_place(self.mix, self._document.state.track_numbers)  # type: ignore[attr-defined]
+            return Project(self._document.score, self._title, traits, *self._plain_takes())
+
+    def _plain_takes(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """The open takes, and what is chosen of them: a roll without a model has none."""
+        return [], {}
+
+    def _reopen(self, takes: list[dict[str, Any]], choice: dict[str, Any]) -> None:
+        """Open the takes of a file again."""
 
     @classmethod
     def from_file(cls, path: str | Path, *args: Any, **kwargs: Any) -> Self:
@@ -61,7 +75,9 @@ class RollFiles:
         >>> InfillEditor.from_file("song.mgnb").score == roll.score   # doctest: +SKIP
         True
         """
-        path = Path(path)
+        path = readable(path)
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise ProjectError(f"{str(path)!r} is no file")
         if not _is_zip(path):
             kwargs.setdefault("title", path.name)
             roll = cls(Score.from_midi(path), *args, **kwargs)  # type: ignore[call-arg]
@@ -71,9 +87,12 @@ class RollFiles:
         known = set(cls.class_trait_names())  # type: ignore[attr-defined]
         traits = {name: value for name, value in project.traits.items() if name in known}
         try:
-            return cls(project.score, *args, **{"title": project.title, **traits, **kwargs})  # type: ignore[call-arg]
+            roll = cls(project.score, *args, **{"title": project.title, **traits, **kwargs})  # type: ignore[call-arg]
         except t.TraitError as problem:
             raise ProjectError(f"{path.name} says something impossible: {problem}") from problem
+        roll._reopen(project.takes, project.choice)
+        roll._kept.begin()
+        return roll
 
     # ------------------------------------------------------------------------------------------- exports
 
@@ -81,14 +100,15 @@ class RollFiles:
         """Write one self-contained page, or return it as text when `path` is None.
 
         It opens from disk without any network: plays the sampled sounds of its instruments, zooms, edits with
-        undo and saves MIDI. Bars cannot be written anew there, and the page says so.
+        undo and saves MIDI. Bars cannot be written anew there, and the page says so. Raises `ProjectError`
+        when the file cannot be written.
         """
         from midigpt_nb.widgets.export import export_html
 
         text = export_html(self)  # type: ignore[arg-type]
         if path is None:
             return text
-        Path(path).write_text(text, encoding="utf-8")
+        write_whole(path, text.encode("utf-8"))
         return None
 
     def code(self) -> str:
@@ -102,7 +122,9 @@ class RollFiles:
         """
         with self._document.lock:
             defaults = {"selection": {"cells": []}, "attributes": {"track": {}, "bar": {}}, "snap": "1/16"}
-            names = ("selection", "attributes", "sampling", "show_lanes", "loop", "snap", "plan")
+            defaults["chord_mode"] = "soft"
+            names = ("selection", "attributes", "sampling", "show_lanes", "loop", "snap", "plan",
+                     "chords", "chord_mode", "piece")  # fmt: skip
             now = {name: getattr(self, name) for name in names if self.has_trait(name)}  # type: ignore[attr-defined]
             settings = {name: value for name, value in now.items() if value and value != defaults.get(name)}
             return self._log.program(self._constructor, settings)
@@ -115,6 +137,14 @@ class RollFiles:
     def _request_midi(self) -> tuple[dict[str, Any], list[bytes]]:
         data = self._document.score.to_midi() or b""
         return {"name": f"{Path(self._title).stem or 'score'}.mid"}, [data]
+
+    def _request_example(self) -> tuple[dict[str, Any], None]:
+        if self.readonly:  # type: ignore[attr-defined]
+            raise ProtocolError("this roll is read-only", "readonly")
+        with self._document.lock:
+            self._title = ""
+            self._assign(Score.example(), "Load the example")  # type: ignore[attr-defined]
+            return {"rev": self._document.rev}, None
 
     def _request_upload(
         self, name: str, part: int, parts: int, data: bytes | memoryview = b""
@@ -140,11 +170,60 @@ class RollFiles:
             self.score = score
             return {"rev": self._document.rev}, None
 
+    def _request_keep(self) -> tuple[dict[str, Any], list[bytes] | None]:
+        """The project for the page's autosave; nothing comes when nothing is worth keeping, or too much."""
+        if not self._kept.changed:
+            return {"rev": self._document.rev, "changed": False}, None
+        rev, data = self._kept.pack()
+        return {"rev": rev, "changed": True}, [data] if len(data) <= MOST_BYTES else None
+
+    def _request_restore(
+        self, part: int, parts: int, file: bool = False, data: bytes | memoryview = b""
+    ) -> tuple[dict[str, Any], list[bytes] | None]:
+        """What a page kept comes back, in parts: as one undo step, or, with `file`, as a project file."""
+        if self.readonly and not file:  # type: ignore[attr-defined]
+            raise ProtocolError("this roll is read-only", "readonly")
+        whole = not isinstance(part, bool) and isinstance(part, int) and isinstance(parts, int)
+        if not whole or len(data) > PART_BYTES or not 0 <= part < parts <= MOST_UPLOAD_BYTES // PART_BYTES:
+            raise ProtocolError(f"it comes in parts of {PART_BYTES} bytes, {MOST_UPLOAD_BYTES} in all")
+        with self._document.lock:
+            if part == 0:
+                self._return = bytearray()
+            if self._return is None or part * PART_BYTES != len(self._return):
+                self._return = None
+                raise ProtocolError("the parts came in another order; try again")
+            self._return.extend(data)
+            if part < parts - 1:
+                return {}, None
+            frame, self._return = bytes(self._return), None
+            kept = read_kept(frame, self._kept.start)
+            answer = {"rev": self._document.rev, "count": kept.done, "lost": kept.lost}
+            if file:
+                return answer, [kept.project.pack()]
+            self._restore(kept)
+            return {**answer, "rev": self._document.rev}, None
+
+    def _restore(self, kept: Restored) -> None:
+        """Make it the document, as one undo step, with everything that was decided beside it."""
+        project, document = kept.project, self._document
+        with self.hold_sync():  # type: ignore[attr-defined]
+            self._title = project.title or self._title
+            self._assign(project.score, "Restore unsaved changes")  # type: ignore[attr-defined]
+            traits = dict(project.traits)
+            places = {str(i): str(number) for i, number in enumerate(document.state.track_numbers)}
+            mix = traits.get("mix")
+            if isinstance(mix, dict):
+                traits["mix"] = {places[key]: own for key, own in mix.items() if key in places}
+            set_traits(self, traits)
+            self._reopen(project.takes, project.choice)
+
 
 def _is_zip(path: Path) -> bool:
     if path.suffix.lower() == ".mgnb":
         return True
     try:
+        if not path.is_file():  # a pipe would wait for ever
+            return False
         with path.open("rb") as stream:
             return stream.read(4) == b"PK\x03\x04"
     except OSError:

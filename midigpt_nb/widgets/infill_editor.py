@@ -9,27 +9,30 @@ cell runs, and ipykernel's message socket may be used from any thread.
 from __future__ import annotations
 
 import atexit
-import difflib
 import logging
 import threading
 import time
 import uuid
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import traitlets as t
 
 from midigpt_nb.errors import MidiGPTError
 from midigpt_nb.widgets.action_log import generate_line
-from midigpt_nb.widgets.capabilities import capabilities, window_bars
+from midigpt_nb.widgets.asked import Asked, check_sampling, check_wishes, suggestion
+from midigpt_nb.widgets.capabilities import capabilities
 from midigpt_nb.widgets.document import Cell, State, cell_label, same_bars
 from midigpt_nb.widgets.engine_handle import EngineHandle
+from midigpt_nb.widgets.failures import UserError, describe, details_of
 from midigpt_nb.widgets.job import Job, JobFeed
 from midigpt_nb.widgets.lanes import AttributeLanes
-from midigpt_nb.widgets.piano_roll import UserError, describe
-from midigpt_nb.widgets.requests import request_from_selection, shape_wishes
+from midigpt_nb.widgets.live_file import tell_accepted
+from midigpt_nb.widgets.piece_wishes import asked_chords
+from midigpt_nb.widgets.requests import request_from_selection
 from midigpt_nb.widgets.takes import MAX_TAKES, RollTake, UserRequestError
 from midigpt_nb.widgets.targets import PlanTrait, Roles, within
 from midigpt_nb.widgets.traits import as_cells
@@ -99,7 +102,12 @@ class InfillEditor(AttributeLanes):
     )
 
     def __init__(
-        self, score: Score, engine: InferenceEngine | str | None = None, *, title: str = "", **kwargs: Any
+        self,
+        score: Score | None = None,
+        engine: InferenceEngine | str | None = None,
+        *,
+        title: str = "",
+        **kwargs: Any,
     ) -> None:
         self._jobs: dict[str, Job] = {}
         self._feeds: dict[str, JobFeed] = {}
@@ -143,7 +151,7 @@ class InfillEditor(AttributeLanes):
             log.debug("the model cannot be loaded", exc_info=True)
             with self._locked():
                 code, message, hint = describe(problem)
-                self._report(code, message, hint)
+                self._report(code, message, hint, details=details_of(problem))
                 self.caps = {**self.caps, "unavailable": message}
             return
         self._engine_ready(engine)
@@ -170,6 +178,9 @@ class InfillEditor(AttributeLanes):
         *,
         takes: int | None = None,
         hold: bool = False,
+        chords: Any = None,
+        chord_mode: str | None = None,
+        piece: Mapping[str, Any] | None = None,
         **sampling: Any,
     ) -> Job:
         """Rewrite bars in the background; returns at once.
@@ -177,7 +188,8 @@ class InfillEditor(AttributeLanes):
         `selection` is a list of (track, bar) pairs, ``{"cells": [...]}``, or None for the bars whose role in
         `plan` is "generate", else what is selected in the roll. `attributes` are wishes in the shape of the
         trait, or ``{name: value}`` for all selected bars; they replace the trait's for this run. Further
-        keywords are settings (``temperature=0.9, seed=7``) and win over those of `sampling`. The other bars
+        keywords are settings (``temperature=0.9, seed=7``) and win over those of `sampling`. `chords` (as in
+        `set_chords`, for the written bars), `chord_mode` and `piece` replace the traits, too. The other bars
         never change.
 
         With `takes` (1..9; None: the trait `n_takes`) above 1, versions with consecutive seeds are written
@@ -189,22 +201,29 @@ class InfillEditor(AttributeLanes):
         if isinstance(takes, bool) or not isinstance(takes, int) or not 1 <= takes <= MAX_TAKES:
             raise UserRequestError(f"takes is {takes!r}; allowed: 1..{MAX_TAKES}", "invalid_request")
         cells = self._wanted_cells(selection)
-        wishes = self.attributes if attributes is None else attributes
-        settings = {**self.sampling, **sampling}
+        bars, n_bars = sorted({bar for _, bar in cells}), self._document.score.n_bars
+        asked = Asked(
+            self.attributes if attributes is None else attributes,
+            {**self.sampling, **sampling},
+            dict(self.chords) if chords is None else asked_chords(chords, bars, n_bars),
+            chord_mode or self.chord_mode,
+            self.piece if piece is None else piece,
+        )
         with self._locked():
             document = self._document
             if self._handle.loaded is not None:  # the earliest moment at which a wrong request can be told
-                self._build_request(self._handle.loaded, document.state, cells, wishes, settings, check=True)
+                self._build_request(self._handle.loaded, document.state, cells, asked, check=True)
             label = f"Regenerate {cell_label(cells, document.score.track_names)}"
             job = Job(uuid.uuid4().hex[:8], cells, label, threading.Condition(document.lock), takes)
             job._on_cancel, job._waits = self._cancel, hold or takes > 1
+            job._drive = self._handle.worker.drive
             alone = self._current_job() is None
             self._remember(job, JobFeed(job.id, document, self._send_event, takes))
             self.error = None
             if alone:
                 self.status, self.progress = "queued", 0.0
                 self._announce(job)
-            self._handle.worker.submit(partial(self._run, job, wishes, settings))
+            self._handle.worker.submit(partial(self._run, job, asked))
         self._fire("accepted", job=job)
         return job
 
@@ -230,7 +249,7 @@ class InfillEditor(AttributeLanes):
         known = list(settings())
         for name in sampling:
             if name not in known:
-                raise TypeError(f"there is no setting {name!r}{_suggestion(name, known)}")
+                raise TypeError(f"there is no setting {name!r}{suggestion(name, known)}")
 
     def _wanted_cells(self, selection: Any) -> list[Cell]:
         try:
@@ -261,15 +280,11 @@ class InfillEditor(AttributeLanes):
         engine: InferenceEngine,
         state: State,
         cells: list[Cell],
-        wishes: Mapping[str, Any],
-        settings: Mapping[str, Any],
+        asked: Asked,
         *,
         check: bool = False,
     ) -> GenerationRequest:
-        levels = engine.attributes.attribute_levels()
-        shaped = shape_wishes(wishes, cells, levels)
-        roles = Roles.of(self.plan)
-        request = request_from_selection(state.score, cells, shaped, settings, window_bars(engine), roles)
+        request = asked.request(engine, state.score, cells, Roles.of(self.plan))
         if check:
             from midigpt_nb.inference import validate_request
 
@@ -284,23 +299,23 @@ class InfillEditor(AttributeLanes):
 
     # ----------------------------------------------------------------------------- on the worker's thread
 
-    def _run(self, job: Job, wishes: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    def _run(self, job: Job, asked: Asked) -> Iterator[None]:
+        """The work of a job, in small steps."""
         if job.done:  # cancelled while it waited
             return
         try:
             engine = self._handle.engine()
+            import_module("midigpt_nb.inference.session")  # belongs to the loading
             self._engine_ready(engine)
+            yield
             base = self._document.state
-            request = self._build_request(engine, base, job.cells, wishes, settings)
+            request = self._build_request(engine, base, job.cells, asked)
             session = engine.session(base.source.with_table(base.table), request)
-            job._python = generate_line(
-                job.cells,
-                wishes,
-                settings,
-                seed=session.resolved_seed,
-                takes=job.n_takes,
-                hold=job._waits,
-            )
+            session.patient = self._handle.worker.patient
+            session.watch_uncertainty = self.watch_uncertainty
+            again: dict[str, Any] = {"seed": session.resolved_seed, "takes": job.n_takes, "hold": job._waits}
+            piece = asked.of_piece(job.cells)
+            job._python = generate_line(job.cells, asked.wishes, asked.settings, **again, piece=piece)
             job._plan = self.plan
             with self._locked():
                 if job.done:  # cancelled while the model was loaded
@@ -309,14 +324,20 @@ class InfillEditor(AttributeLanes):
                 self._feeds[job.id].table = base.table
                 job.status = self.status = "running"
                 self._announce(job)
+            yield
             for event in session.stream_takes(job.n_takes) if job._waits else session.stream():
-                if not job._waits:
-                    self._hear(session, event)
-                self._on_event(job, base, event)
+                if event is not None:
+                    if not job._waits:
+                        job.uncertainty = self._hear(session, event)
+                    self._on_event(job, base, event)
+                yield
             if job._waits:
                 self._offer(job, base, session)
             if not job.done:
                 self._finish(job, "error", error=MidiGPTError("the session ended without a result"))
+        except (KeyboardInterrupt, GeneratorExit):  # only where who waits does the work
+            self._finish(job, "cancelled")
+            raise
         except Exception as problem:  # the worker's rim: whatever went wrong becomes the job's failure
             log.debug("generation failed", exc_info=True)
             self._finish(job, "error", error=problem)
@@ -388,20 +409,20 @@ class InfillEditor(AttributeLanes):
             elif not takes:
                 self._finish(job, "error", error=results.best.error or MidiGPTError("generation failed"))
             else:
-                job.takes = takes
+                job.takes, job.uncertainty = takes, takes[0].uncertainty
                 with self.hold_sync():
                     self._open_takes(takes)
                 self._finish(job, "done", score=takes[0].score)
 
     def _accept(self, job: Job, base: State, score: Score) -> bool:
-        old = self._document.score
-        same = self._document.state.table is base.table
+        old, same = self._document.score, self._document.state.table is base.table
         if not self._document.accept(score, job.cells, base, job.label):
             return False
         if same:  # else the piece was edited meanwhile: the log writes down the notes
             self._log.say(job._python, plan=job._plan)
         self._feeds[job.id].drop_notes()
         self._document_changed(old)
+        tell_accepted(self, job.cells)
         return True
 
     def _finish(
@@ -419,8 +440,9 @@ class InfillEditor(AttributeLanes):
                 code, message, hint = (
                     describe(error) if error is not None else ("failed", "generation failed", "")
                 )
-                feed.event("error", code=code, message=message, hint=hint)
-                self._report(code, message, hint)
+                more: dict[str, Any] = {"details": details_of(error)} if error is not None else {}
+                feed.event("error", code=code, message=message, hint=hint, **more)
+                self._report(code, message, hint, **more)
             else:
                 feed.event(status, rev=rev)
             with self.hold_sync():
@@ -467,6 +489,9 @@ class InfillEditor(AttributeLanes):
     def _plan_changed(self, _change: object) -> None:
         self._document.locked = Roles.of(self.plan).locked
 
+    def _asked_now(self) -> Asked:
+        return Asked(self.attributes, self.sampling, dict(self.chords), self.chord_mode, self.piece)
+
     def outlook(self, selection: Any = None) -> Outlook:
         """What the model would see, step by step, and what may be wrong with the request, without running
         it. Raises ValueError, with the words of `generate`, when the request cannot be carried out.
@@ -475,7 +500,7 @@ class InfillEditor(AttributeLanes):
 
         engine, state = self.engine, self._document.state
         cells = self._wanted_cells(selection)
-        request = self._build_request(engine, state, cells, self.attributes, self.sampling)
+        request = self._build_request(engine, state, cells, self._asked_now())
         return outlook(engine, state.score, request)
 
     # -------------------------------------------------------------------------------------------- the page
@@ -548,45 +573,18 @@ class InfillEditor(AttributeLanes):
         return next(iter(running or open_jobs), None)
 
     def _check_sampling(self, settings: Mapping[str, Any]) -> None:
-        from midigpt_nb.inference.config import settings as table
-
-        known = table()
-        for name, value in settings.items():
-            if name not in known:
-                raise t.TraitError(f"there is no setting {name!r}{_suggestion(name, known)}")
-            setting = known[name]
-            if setting.auto and value == "auto":
-                continue
-            try:
-                fine = setting.accepts(value)
-            except TypeError:
-                fine = False
-            if not fine:
-                raise t.TraitError(f"{name} is {value!r}; allowed: {setting.allowed}")
+        check_sampling(settings)
 
     def _check_wishes(self, wishes: Mapping[str, Any]) -> None:
         known = {row["name"]: row["size"] for row in self.caps["attributes"]} if self._described else None
-        if known is None:  # not loaded yet: `generate` will check
-            return
-        by_track = list(wishes["track"].values())
-        by_bar = [values for bars in wishes["bar"].values() for values in bars.values()]
-        for name, level in (item for values in by_track + by_bar for item in values.items()):
-            size = known.get(name, known.get(f"bar_{name}"))
-            if size is None:
-                raise t.TraitError(f"there is no attribute {name!r}{_suggestion(name, known)}")
-            if level >= size:
-                raise t.TraitError(f"{name} is {level}; allowed: 0..{size - 1}")
+        if known is not None:  # else not loaded yet: `generate` will check
+            check_wishes(wishes, known)
 
     def close(self) -> None:
         """Stop what runs and take the widget away."""
         if "_document" in self.__dict__:
             self.cancel()
         super().close()
-
-
-def _suggestion(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _load(name: str) -> InferenceEngine:

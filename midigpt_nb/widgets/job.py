@@ -17,6 +17,7 @@ from midigpt_nb.widgets.protocol import empty_notes, event_message
 
 if TYPE_CHECKING:
     from midigpt_nb._core import ScoreTable
+    from midigpt_nb.inference.uncertainty import Uncertainty
     from midigpt_nb.score.model import Score
     from midigpt_nb.widgets.document import Cell, Document
     from midigpt_nb.widgets.takes import RollTake
@@ -171,7 +172,8 @@ class Job:
 
     `status` is "queued", "running", "cancelling", "done", "cancelled" or "error"; `progress` goes from 0 to
     1; `cells` are the bars it writes, `partial` the score with the bars that were finished when it stopped
-    early. A job of several takes ends with `takes`, best first, and `result()` is the score with the best of
+    early. `uncertainty` tells how sure the model was of each note (of several takes: in the best). A job of
+    several takes ends with `takes`, best first, and `result()` is the score with the best of
     them; the editor's own score changes when one is accepted.
     """
 
@@ -186,6 +188,7 @@ class Job:
         self.status: JobStatus = "queued"
         self.progress = 0.0
         self.partial: Score | None = None
+        self.uncertainty: Uncertainty | None = None
         self.error: BaseException | None = None
         self.seconds = 0.0
         self.tokens = 0
@@ -197,6 +200,8 @@ class Job:
         self._plan: dict[str, Any] = {}  # and the roles it counts on
         self._cancel_event: Any = None
         self._on_cancel: Callable[[Job], None] = lambda job: None
+        # Where there are no threads, who waits does the work: see `Worker.drive`.
+        self._drive: Callable[[Callable[[], bool], float | None], bool | None] = lambda done, timeout: None
         self._callbacks: list[Callable[[Job], object]] = []
 
     @property
@@ -211,11 +216,14 @@ class Job:
         Interrupting the wait (the notebook's stop button) cancels the job.
         """
         try:
+            if self._drive(lambda: self.done, timeout) is False:
+                raise TimeoutError(f"{self!r} did not end within {timeout} s")
             with self._condition:
                 if not self._condition.wait_for(lambda: self.done, timeout):
                     raise TimeoutError(f"{self!r} did not end within {timeout} s")
         except KeyboardInterrupt:
             self.cancel()
+            self._drive(lambda: self.done, 2.0)
             raise
         return self._outcome()
 
@@ -245,6 +253,7 @@ class Job:
             if not future.done():
                 future.set_result(None)
 
+        self._drive(lambda: True, 0.0)
         self.add_done_callback(lambda _job: None if loop.is_closed() else loop.call_soon_threadsafe(wake))
         try:
             yield from future

@@ -13,8 +13,8 @@ import traitlets as t
 from midigpt_nb._core import grid_table
 from midigpt_nb.widgets.capabilities import reachable_values, realized_values
 from midigpt_nb.widgets.document import cell_notes
+from midigpt_nb.widgets.doubts import Doubting
 from midigpt_nb.widgets.report_memory import ReportMemory
-from midigpt_nb.widgets.takes import ChoosesTakes
 from midigpt_nb.widgets.traits import as_indices
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from midigpt_nb.inference import InferenceEngine
     from midigpt_nb.inference.events import Event
     from midigpt_nb.inference.session import SamplingSession
+    from midigpt_nb.inference.uncertainty import Uncertainty
     from midigpt_nb.plots.style import NotebookFigure
     from midigpt_nb.widgets.engine_handle import EngineHandle
     from midigpt_nb.widgets.worker import Worker
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["AttributeLanes"]
 
 
-class AttributeLanes(ChoosesTakes):
+class AttributeLanes(Doubting):
     """The part of an editor that knows about curves: wishes, announced and measured values, bar by bar.
 
     `announced`, `adherence` and `realized` have the shape of `attributes`; they are those of the music that
@@ -187,17 +188,24 @@ class AttributeLanes(ChoosesTakes):
 
     # ----------------------------------------------------------------------------- worked out in background
 
-    def _hear(self, session: SamplingSession, event: Event) -> None:
-        """Remember what a session announced and reached, with the notes it wrote."""
+    def _hear(self, session: SamplingSession, event: Event) -> Uncertainty | None:
+        """Remember what a session announced and reached, with the notes it wrote, and how sure it was;
+        that, when the session has ended.
+        """
         from midigpt_nb.inference.events import Finished
 
-        if isinstance(event, Finished):
-            self._reports.learn(session.report(), event.score.table)
+        if not isinstance(event, Finished):
+            return None
+        doubts = session.uncertainty
+        self._reports.learn(session.report(), event.score.table)
+        self._learn_doubts(doubts, event.score)
+        return doubts
 
     @t.observe("takes")
     def _takes_learn(self, _change: object) -> None:
         for take in self.takes:
             self._reports.learn(take.report, take.score.table)
+            self._learn_doubts(take.uncertainty, take.score)
 
     @t.observe("active_take", "comp")
     def _take_shown(self, _change: object) -> None:
@@ -230,12 +238,15 @@ class AttributeLanes(ChoosesTakes):
         with self._locked():
             self._measuring.discard("measure")
             rev, shown, table = self._document.rev, self.active_take, self._shown_table()
+            source = self._document.score
         values = realized_values(self._loaded(), table)
+        heard = source.with_table(table).chords().names
         announced, adherence = self._reports.values(table)
         with self._locked():
             if (self._document.rev, self.active_take) == (rev, shown):
                 with self.hold_sync():
                     self.realized, self.announced, self.adherence = values, announced, adherence
+                    self.heard_chords = heard
 
     def _reach_now(self) -> None:
         from midigpt_nb.widgets.targets import Roles

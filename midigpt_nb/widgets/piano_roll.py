@@ -19,19 +19,28 @@ from midigpt_nb.errors import ScoreError
 from midigpt_nb.score.general_midi import FAMILIES, PROGRAMS
 from midigpt_nb.score.model import Score
 from midigpt_nb.widgets.action_log import ActionLog, op_calls
+from midigpt_nb.widgets.autosave import Autosave
+from midigpt_nb.widgets.desk import desk_module
 from midigpt_nb.widgets.document import Cell, Document
+from midigpt_nb.widgets.failures import UserError, describe, details_of, next_step
 from midigpt_nb.widgets.files import RollFiles
+from midigpt_nb.widgets.inbox import Inbox
 from midigpt_nb.widgets.protocol import (
     ProtocolError,
     error_message,
+    gap_message,
     ok_message,
     parse_request,
+    place_of,
     unpack_notes,
 )
+from midigpt_nb.widgets.saved_picture import SavedPicture
 from midigpt_nb.widgets.sound import SoundFiles, packaged_sound
+from midigpt_nb.widgets.track_numbers import MixTrait
 from midigpt_nb.widgets.traits import (
     AttributesTrait,
     LoopTrait,
+    PathTrait,
     SamplingTrait,
     ScoreTrait,
     SelectionTrait,
@@ -49,18 +58,10 @@ _STATIC = Path(__file__).parent / "static"
 PREVIEW_BYTES = 30_000
 """Largest picture that goes into a saved notebook."""
 SNAPS = ("1/1", "1/2", "1/4", "1/8", "1/16", "1/32", "1/4T", "1/8T", "1/16T", "off")
-_WITH_BUFFER = {"ops": "records", "upload": "data"}
+_WITH_BUFFER = {"ops": "records", "upload": "data", "restore": "data"}
 """Requests that bring a buffer, and the name it has in the method."""
 SNAPSHOT_SECONDS = 0.25
 """While the page edits, it gets the document at most this often."""
-
-
-class UserError(Exception):
-    """A request that cannot be carried out; `code` and `hint` go to the page with the message."""
-
-    def __init__(self, message: str, code: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.code, self.hint = code, hint
 
 
 class PianoRoll(RollFiles, anywidget.AnyWidget):
@@ -68,6 +69,8 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
 
     It is an ordinary widget: it fits into boxes, and its traits can be linked and observed. `score` and
     `selection` work in both directions. Methods and traits may be used from any thread.
+
+    Without a score it begins empty, and offers an example, a file or drawing in the page.
 
     Assign a changed *copy* of the score to change what is shown; each assignment is one step of `undo`.
 
@@ -96,26 +99,32 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
 
     status = t.Enum(["idle", "queued", "running", "cancelling", "done", "error"], "idle").tag(sync=True)
     progress = t.Float(0.0, min=0.0, max=1.0).tag(sync=True)
-    error = t.Instance(dict, allow_none=True, help="code, message, hint, field").tag(sync=True)
+    error = t.Instance(dict, allow_none=True, help="code, message, hint, field, details").tag(sync=True)
     can_undo = t.Bool(False).tag(sync=True)
     can_redo = t.Bool(False).tag(sync=True)
 
+    mix = MixTrait(help="mute, solo, volume and colour of tracks").tag(sync=True)
     loop = LoopTrait(help="[start_bar, end_bar] or []").tag(sync=True)
     snap = t.Enum(SNAPS, "1/16", help="grid that notes snap to in the page").tag(sync=True)
+    metronome = t.Bool(False, help="a click on every beat while the page plays").tag(sync=True)
+    tempo_factor = t.Float(1.0, min=0.25, max=2.0, help="2 plays twice as fast").tag(sync=True)
+    follow = t.Enum(["page", "centre", "off"], "page", help="how the page keeps up").tag(sync=True)
     theme = t.Enum(["auto", "light", "dark"], "auto").tag(sync=True)
     height = t.Int(420, min=160, max=4000, help="pixels").tag(sync=True)
     readonly = t.Bool(False).tag(sync=True)
     playing = t.Bool(False).tag(sync=True)
     position = t.Float(0.0, help="playback position as the page reports it").tag(sync=True)
-    soundfont = t.Unicode("", help="a SoundFont file (.sf2, .sf3) to play with; empty: the packaged sound")
+    soundfont = PathTrait("", help="a SoundFont file (.sf2, .sf3) to play with; empty: the packaged sound")
     # Read by the page's menus; not in its bundle, where they would be a second copy.
     _instruments = t.Unicode("|".join([*FAMILIES, *PROGRAMS])).tag(sync=True)
     _sound = t.Unicode("", help="name of the bank that the page plays with").tag(sync=True)
+    _autosave = t.Dict(help="by what the page knows this roll again; see autosave").tag(sync=True)
 
     events: tuple[str, ...] = ("score", "selection")
     """Names that `on` knows."""
 
-    def __init__(self, score: Score, *, title: str = "", **kwargs: Any) -> None:
+    def __init__(self, score: Score | None = None, *, title: str = "", **kwargs: Any) -> None:
+        score = Score() if score is None else score
         if not isinstance(score, Score):
             raise TypeError(
                 f"{type(self).__name__}(score) needs a Score, not {type(score).__name__}; try show(...)"
@@ -123,14 +132,17 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
         self._refuse_unknown(kwargs)
         self._document = Document(score)
         self._log = ActionLog(self._document.state)
+        self._kept, self._inbox = Autosave(self), Inbox()
         self._title = str(title)
         self._handlers: dict[str, list[Callable[[dict[str, Any]], object]]] = {}
         self._preview: tuple[int, bytes] | None = None
+        self._saved_picture = SavedPicture(self.preview_png)
         self._sound_files: SoundFiles | None = None
         self._sent_at = 0.0
         self._snapshot_timer: threading.Timer | None = None
         self.errors: list[Exception] = []
-        super().__init__(_doc=self._document.pack(self._title), **kwargs)
+        super().__init__(_doc=self._document.pack(self._title), _autosave=self._kept.facts, **kwargs)
+        self._kept.begin()
         self.on_msg(self._on_page_message)
 
     def _refuse_unknown(self, kwargs: Mapping[str, Any]) -> None:
@@ -173,10 +185,10 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
                 self._document_changed(old)
         return moved
 
-    def _assign(self, score: Score) -> None:
+    def _assign(self, score: Score, label: str = "Edit") -> None:
         with self._locked():
             old = self._document.score
-            if self._document.assign(score):
+            if self._document.assign(score, label):
                 self._document_changed(old)
 
     def _document_changed(self, old: Score, *, soon: bool = False) -> None:
@@ -192,6 +204,7 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
                 self.selection = {**self.selection, "cells": cells}
             self._send_document(soon=soon)
             self.can_undo, self.can_redo = self._document.can_undo, self._document.can_redo
+        self._saved_picture.changed()
         self._notify_trait("score", old, self._document.score)
         self._fire("score", score=self._document.score)
 
@@ -274,10 +287,11 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
                 self.errors.append(problem)
                 name = getattr(callback, "__name__", "callback")
                 message = f"{name} (on {event!r}) raised {type(problem).__name__}: {problem}"
-                self._report("callback", message, "see .errors for the exception")
+                self._report("callback", message, details=details_of(problem))
 
-    def _report(self, code: str, message: str, hint: str = "", field: str = "") -> None:
-        self.error = {"code": code, "message": message, "hint": hint, "field": field}
+    def _report(self, code: str, message: str, hint: str = "", field: str = "", details: str = "") -> None:
+        told = {"code": code, "message": message, "hint": next_step(code, hint), "field": field}
+        self.error = {**told, "details": details} if details else told
 
     # ------------------------------------------------------------------------------------ page and threads
 
@@ -303,6 +317,20 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
         with document.lock:
             super().__setattr__(name, value)
 
+    def close(self) -> None:
+        """Take the widget away (as in ipywidgets)."""
+        if "_saved_picture" in self.__dict__:
+            self._saved_picture.close()
+        super().close()
+
+    def trait_metadata(self, traitname: str, key: str, default: Any = None) -> Any:
+        """Metadata of a trait (as in traitlets); none of them is echoed to the page that set it.
+
+        While the kernel is slow, the page has a newer value by the time the echo of an older one comes, and
+        would fall back to it: bars of a curve that is being drawn were lost.
+        """
+        return False if key == "echo_update" else super().trait_metadata(traitname, key, default)
+
     @contextmanager
     def hold_sync(self) -> Iterator[None]:
         """Send several trait changes in one message (as in ipywidgets)."""
@@ -325,7 +353,30 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
                     self.send_state(name)
 
     def _on_page_message(self, _widget: object, content: Any, buffers: list[memoryview] | None) -> None:
-        """Answer every message of the page exactly once, whatever happens."""
+        """Answer every message of the page exactly once, whatever happens; those that change something in
+        the order in which the page sent them.
+        """
+        place = place_of(content)
+        if place is None:
+            self._answer(content, buffers)
+            return
+        page, seq = place
+        with self._locked():
+            if not self._inbox.put(page, seq, (content, buffers)):
+                known = self._inbox.answer(page, seq)
+                if known is not None:
+                    self.send(*known)
+                return
+            while (due := self._inbox.next(page)) is not None:
+                self._inbox.answered(page, int(due[0]["seq"]), self._answer(*due))
+            missing = self._inbox.missing(page)
+            if missing is not None:
+                self.send(gap_message(content["id"], missing))
+
+    def _answer(
+        self, content: Any, buffers: list[memoryview] | None
+    ) -> tuple[dict[str, Any], list[bytes] | None]:
+        """Carry out a request; the answer, which is sent."""
         request_id = content.get("id") if isinstance(content, dict) else None
         try:
             kind, request_id, fields = parse_request(content)
@@ -336,21 +387,29 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
         except ProtocolError as problem:
             if problem.code == "version":
                 self._report("version", str(problem))
-            message, attached = error_message(request_id, problem.code, str(problem)), None
+            hint = next_step(problem.code)
+            message, attached = error_message(request_id, problem.code, str(problem), hint), None
         except UserError as problem:
-            message, attached = error_message(request_id, problem.code, str(problem), problem.hint), None
+            message, attached = error_message(request_id, *describe(problem)), None
         except Exception as problem:  # the rim between page and kernel: the page must get its answer
             log.debug("request failed", exc_info=True)
-            message, attached = error_message(request_id, *describe(problem)), None
+            message, attached = error_message(request_id, *describe(problem), details_of(problem)), None
         self.send(message, buffers=attached)
+        return message, attached
 
     def _request_undo(self) -> tuple[dict[str, Any], None]:
         self.undo()
-        return {}, None
+        return {"rev": self._document.rev}, None
 
     def _request_redo(self) -> tuple[dict[str, Any], None]:
         self.redo()
-        return {}, None
+        return {"rev": self._document.rev}, None
+
+    def _request_doc(self) -> tuple[dict[str, Any], None]:
+        with self._locked():
+            self._send_document()
+            self.send_state(["_doc", "_rev"])
+            return {"rev": self._document.rev}, None
 
     def _request_ops(
         self, label: str, ops: Any, records: bytes | memoryview, merge: str = ""
@@ -380,13 +439,21 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
 
     @t.validate("soundfont")
     def _check_soundfont(self, proposal: Any) -> str:
-        path = proposal["value"]
+        path = str(Path(proposal["value"]).expanduser()) if proposal["value"] else ""
         try:
             self._sound_files = SoundFiles(path) if path else packaged_sound()
         except (OSError, ValueError) as problem:
-            raise t.TraitError(f"soundfont: {problem}") from problem
+            reason = getattr(problem, "strerror", None) or problem
+            raise t.TraitError(f"soundfont {path[-80:]!r}: {reason}") from problem
         self._sound = self._sound_files.name if self._sound_files else ""
         return str(path)
+
+    def _request_desk(self) -> tuple[dict[str, Any], list[bytes]]:
+        try:
+            return {}, [desk_module()]
+        except OSError as problem:
+            hint = "install midigpt-nb again, or build the page with npm run build in js/"
+            raise UserError("this installation lacks a part of the page", "no_desk", hint) from problem
 
     def _request_sound(self, file: str, part: int) -> tuple[dict[str, Any], list[bytes]]:
         if file != "simple" and (not self._sound or self._sound_files is None):
@@ -405,6 +472,8 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
     _request_discard: Callable[..., Any] = _needs_a_model
     _request_take_notes: Callable[..., Any] = _needs_a_model
     _request_outlook: Callable[..., Any] = _needs_a_model
+    _request_uncertainty: Callable[..., Any] = _needs_a_model
+    _request_chords: Callable[..., Any] = _needs_a_model
 
     def _request_cancel(self, job: str | None = None) -> tuple[dict[str, Any], None]:
         raise UserError("no generation is running", "no_job")
@@ -449,23 +518,5 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
         else:
             if len(picture) <= PREVIEW_BYTES:
                 data["image/png"] = base64.b64encode(picture).decode("ascii")
+        self._saved_picture.show()
         return data, metadata
-
-
-def describe(problem: BaseException) -> tuple[str, str, str]:
-    """An exception in the widget's words: (code, message, hint)."""
-    if isinstance(problem, UserError):
-        return problem.code, str(problem), problem.hint
-    code = {
-        "RequestValidationError": "invalid_request",
-        "TraitError": "invalid_value",
-        "MissingExtraError": "missing_extra",
-        "ContextOverflow": "context_overflow",
-        "NoAcceptableCandidate": "no_candidate",
-        "GenerationCancelled": "cancelled",
-        "CheckpointError": "checkpoint",
-    }.get(type(problem).__name__, "failed")
-    message = str(problem) or type(problem).__name__
-    if code == "failed" and not isinstance(problem, (ValueError, RuntimeError)):
-        message = f"{type(problem).__name__}: {message}"
-    return code, message, ""

@@ -14,18 +14,20 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
 from midigpt_nb import _core
 from midigpt_nb.errors import MidiGPTError, ProjectError
 from midigpt_nb.score.model import Score
 from midigpt_nb.score.notes_edit import without
 from midigpt_nb.score.source import SourceFile
+from midigpt_nb.widgets.writing import readable, write_whole
 
 __all__ = ["FORMAT", "SAVED_TRAITS", "VERSION", "Project", "pack_score", "unpack_score"]
 
@@ -33,11 +35,12 @@ FORMAT = "midigpt-nb project"
 VERSION = 1
 SAVED_TRAITS = (
     "plan", "selection", "attributes", "sampling", "loop", "snap", "theme", "height", "show_lanes",
-    "n_takes",
+    "n_takes", "mix", "chords", "chord_mode", "piece", "show_uncertainty",
 )  # fmt: skip
 """Traits that are kept, where the roll has them."""
 
 _JSON = "project.json"
+_IDS = "ids.u32"
 _TABLES = {"notes.i32": 5, "bars.i32": 4, "tracks.i32": 3, "note_source.i32": 1}
 MOST_BYTES = 64 << 20
 """Largest part of a file, unpacked."""
@@ -60,31 +63,37 @@ class Project:
     title: str = ""
     traits: dict[str, Any] = field(default_factory=dict)
     takes: list[dict[str, Any]] = field(default_factory=list)
-    """Requests of takes that were open: records as plain data (`midigpt_nb.inference.replay`)."""
+    """Takes that were open, as plain data (`widgets.saved_takes`)."""
+    choice: dict[str, Any] = field(default_factory=dict)
+    """Which of them was shown (`active_take`), and bars held to others (`comp`)."""
 
     def pack(self) -> bytes:
         """The bytes of a file."""
         return _zip(_score_parts(self.score), self._facts())
 
+    def pack_kept(self, ids: NDArray[np.uint32], track_numbers: Sequence[int], next_id: int = 0) -> bytes:
+        """The same without ``score.mid``, and with the identities of notes and tracks in a document."""
+        parts, facts, score = _score_parts(self.score)
+        parts[_IDS] = np.ascontiguousarray(ids, "<u4").tobytes()
+        told = {**self._facts(), "track_numbers": [int(number) for number in track_numbers]}
+        told["next_id"] = int(next_id)
+        return _zip((parts, facts, score), told, midi=False, level=6)
+
     def _facts(self) -> dict[str, Any]:
-        return {"title": self.title, "traits": self.traits, "takes": self.takes}
+        return {"title": self.title, "traits": self.traits, "takes": self.takes, "choice": self.choice}
 
     def save(self, path: str | Path) -> None:
         """Write a file: whole, or not at all. Raises `ProjectError` when it cannot be written."""
-        target = Path(path)
-        scratch = target.with_name(f".{target.name}.part")
-        try:
-            scratch.write_bytes(self.pack())
-            scratch.replace(target)
-        except OSError as error:
-            scratch.unlink(missing_ok=True)
-            raise ProjectError(f"cannot write {str(target)!r}: {error.strerror or error}") from error
+        write_whole(path, self.pack())
 
     @classmethod
     def load(cls, path: str | Path) -> Project:
         """Read a file. Raises `ProjectError` for one that is missing, damaged, hostile or too new."""
+        path = readable(path)
         try:
-            with Path(path).open("rb") as stream:
+            if path.exists() and not path.is_file():
+                raise IsADirectoryError(0, "it is no file")
+            with path.open("rb") as stream:
                 data = stream.read(MOST_FILE_BYTES + 1)
         except (OSError, ValueError) as error:
             raise ProjectError(
@@ -98,13 +107,31 @@ class Project:
     def unpack(cls, data: bytes) -> Project:
         """Read the bytes of a file; raises `ProjectError`."""
         parts = _unzip(data)
+        return cls._of(parts, _facts(parts))
+
+    @classmethod
+    def unpack_kept(cls, data: bytes) -> tuple[Project, NDArray[np.uint32], tuple[int, ...], int]:
+        """What `pack_kept` packed: project, ids of notes, numbers of tracks, next id (may be missing)."""
+        parts = _unzip(data)
         facts = _facts(parts)
+        told, ids = facts.get("track_numbers", []), parts.get(_IDS, b"")
+        whole = isinstance(told, list) and all(type(n) is int and 0 <= n < 2**31 for n in told)
+        numbers = tuple(told) if whole else ()
+        known = np.frombuffer(ids[: len(ids) // 4 * 4], "<u4").astype(np.uint32)
+        after = facts.get("next_id", 0)
+        after = after if type(after) is int and 0 <= after < 2**31 else 0
+        return cls._of(parts, facts), known, numbers, after
+
+    @classmethod
+    def _of(cls, parts: Mapping[str, bytes], facts: Mapping[str, Any]) -> Project:
         score = _score_of(parts, facts)
         title, traits, takes = facts.get("title", ""), facts.get("traits", {}), facts.get("takes", [])
-        if not isinstance(title, str) or not isinstance(traits, dict) or not isinstance(takes, list):
+        choice = facts.get("choice", {})
+        kinds = (title, str), (traits, dict), (takes, list), (choice, dict)
+        if not all(isinstance(value, kind) for value, kind in kinds):
             raise ProjectError(f"{_JSON}: title, traits or takes have the wrong form")
         known = {name: value for name, value in traits.items() if name in SAVED_TRAITS}
-        return cls(score, title, known, [take for take in takes if isinstance(take, dict)])
+        return cls(score, title, known, [take for take in takes if isinstance(take, dict)], choice)
 
 
 def pack_score(score: Score) -> bytes:
@@ -148,12 +175,16 @@ def _score_parts(score: Score) -> tuple[dict[str, bytes], dict[str, Any], Score]
 
 
 def _zip(
-    packed: tuple[dict[str, bytes], dict[str, Any], Score], facts: Mapping[str, Any], *, midi: bool = True
+    packed: tuple[dict[str, bytes], dict[str, Any], Score],
+    facts: Mapping[str, Any],
+    *,
+    midi: bool = True,
+    level: int = 9,
 ) -> bytes:
     parts, score_facts, score = packed
     text = {"format": FORMAT, "version": VERSION, **facts, "score": score_facts}
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
         try:
             body = json.dumps(text, ensure_ascii=False, allow_nan=False, indent=1).encode("utf-8")
         except (TypeError, ValueError) as error:
@@ -177,7 +208,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 def _unzip(data: bytes) -> dict[str, bytes]:
     """The parts that are known, each no larger than allowed; names are only compared, never opened."""
-    wanted = {_JSON, "source.mid", *_TABLES}
+    wanted = {_JSON, "source.mid", _IDS, *_TABLES}
     parts: dict[str, bytes] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:

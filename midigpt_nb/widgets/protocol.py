@@ -12,28 +12,48 @@ Three things cross the border and all three are declared here, once:
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from midigpt_nb.widgets.packing import (
+    DOC_HEADER_FIELDS,
+    DOUBT_DTYPE,
+    DOUBT_FIELDS,
+    FLAG_GENERATED,
+    FLAG_LOCKED,
+    FLAG_PROVISIONAL,
+    FLAG_REMOVED,
+    NOTE_BYTES,
+    NOTE_DTYPE,
+    NOTE_FIELDS,
+    Field,
+    Message,
+    ProtocolError,
+    check_fields,
+    empty_notes,
+    pack_document,
+    unpack_document,
+    unpack_notes,
+)
 
 __all__ = [
     "ATTRIBUTE_FIELDS",
     "CAPS_FIELDS",
     "DOC_HEADER_FIELDS",
+    "DOUBT_DTYPE",
+    "DOUBT_FIELDS",
     "FLAG_GENERATED",
     "FLAG_LOCKED",
     "FLAG_PROVISIONAL",
     "FLAG_REMOVED",
+    "GRID_FIELDS",
     "MESSAGES",
     "NOTE_BYTES",
     "NOTE_DTYPE",
     "NOTE_FIELDS",
+    "PIECE_FIELDS",
     "SETTING_FIELDS",
     "VERSION",
     "Field",
@@ -43,9 +63,11 @@ __all__ = [
     "empty_notes",
     "error_message",
     "event_message",
+    "gap_message",
     "ok_message",
     "pack_document",
     "parse_request",
+    "place_of",
     "typescript",
     "unpack_document",
     "unpack_notes",
@@ -54,79 +76,9 @@ __all__ = [
 VERSION = 1
 """Protocol version carried as ``v`` by every message; the page shows one clear message on a mismatch."""
 
-FLAG_GENERATED = 1
-"""Written by the last generation: tinted until the next action. The next change of the document clears it."""
-FLAG_PROVISIONAL = 2
-"""Belongs to a running job: may still be taken back by a ``reject`` event."""
-FLAG_LOCKED = 4
-"""Neither edits nor generation may change it."""
-FLAG_REMOVED = 8
-"""Removed by the last generation: only in the `before` part of a document, drawn as a ghost."""
-
-# name, numpy type, meaning. Ticks are absolute (from the start of the piece), in the document's resolution.
-NOTE_FIELDS: tuple[tuple[str, str, str], ...] = (
-    ("id", "<u4", "identity within one document revision"),
-    ("onset", "<u4", "nominal onset tick from the start of the piece"),
-    ("duration", "<u4", "ticks"),
-    ("pitch", "u1", "MIDI pitch 0..127"),
-    ("velocity", "u1", "MIDI velocity 1..127"),
-    ("track", "u1", "track index"),
-    ("flags", "u1", "FLAG_* bits"),
-    ("micro", "<i2", "micro-timing, ticks added to the onset when played"),
-    ("zero", "<u2", "always 0"),
-)
-NOTE_DTYPE = np.dtype([(name, kind) for name, kind, _ in NOTE_FIELDS])
-NOTE_BYTES = NOTE_DTYPE.itemsize
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field of a message or header: its name, its TypeScript type, and what it means."""
-
-    name: str
-    type: str
-    meaning: str
-    optional: bool = False
-
-
-@dataclass(frozen=True)
-class Message:
-    """One kind of message.
-
-    `direction` is "request" (page to kernel, always answered once), "answer" (kernel to page, carries the
-    request's id) or "event" (kernel to page, numbered from 0 within its job). `buffers` says what the binary
-    buffers hold; `kind` is the value of ``k`` (requests, answers) or of ``ev`` (events).
-    """
-
-    kind: str
-    direction: Literal["request", "answer", "event"]
-    fields: tuple[Field, ...] = ()
-    buffers: str = ""
-    meaning: str = ""
-
-
 _CELLS = "Cell[]"
 _TAKE = Field("take", "number", "which take, from 0; the first when missing", optional=True)
 _NOTE_BUFFER = "buffer 0: `count` note records, flagged provisional"
-
-# Header of the document. `before` note records (FLAG_REMOVED) follow the `n_notes` current ones.
-DOC_HEADER_FIELDS: tuple[Field, ...] = (
-    Field("rev", "number", "revision of the document"),
-    Field("resolution", "number", "ticks per quarter note"),
-    Field("bars", "[number, number, number, number][]", "[metre numerator, denominator, start tick, ticks]"),
-    Field("tempo_map", "[number, number][]", "[tick, microseconds per quarter], first at tick 0"),
-    Field("tracks", "TrackInfo[]", "name, program, drum, family per track"),
-    Field("n_notes", "number", "current notes that follow the header"),
-    Field("before", "number", "removed notes of the last generation, after the current ones"),
-    Field("title", "string", "name of the piece, may be empty", optional=True),
-    Field("drums", "Record<string, string>", "drum names by pitch", optional=True),
-    Field(
-        "controls",
-        "[number, number, number, number][]",
-        "[tick, track, controller, value] of the file, by tick; controller -1 is pitch bend",
-        optional=True,
-    ),
-)
 
 # The `caps` trait. {} for a viewer: the page then hides everything that generates, and says why.
 CAPS_FIELDS: tuple[Field, ...] = (
@@ -136,6 +88,24 @@ CAPS_FIELDS: tuple[Field, ...] = (
     Field("unavailable", "string", "why nothing can be generated here", optional=True),
     Field("absent", "string[]", "attributes that other models have, in words", optional=True),
     Field("settings", "SettingInfo[]", "settings of a generation, in the panel's order", optional=True),
+    Field("grid", "GridInfo", "the model's time grid", optional=True),
+    Field("chords", "{ known: boolean; words: string }", "whether the model knows chords", optional=True),
+    Field("piece", "PieceInfo[]", "choices for the whole piece", optional=True),
+    Field("piece_absent", "{ label: string; why: string }[]", "those of other models", optional=True),
+)
+PIECE_FIELDS: tuple[Field, ...] = (
+    Field("name", "string", "key in the `piece` trait"),
+    Field("label", "string", "shown name"),
+    Field("help", "string", "what it means, one sentence"),
+    Field("kind", '"choice" | "flag"', "one of `choices`, or on and off"),
+    Field("choices", "string[]", "allowed texts"),
+)
+# What notes a model can represent exactly.
+GRID_FIELDS: tuple[Field, ...] = (
+    Field("resolution", "number", "steps a quarter note, onsets counted from the start of the bar"),
+    Field("microtiming", "boolean", "onsets divide each step into `resolution` parts"),
+    Field("longest", "number", "longest note in steps"),
+    Field("pitches", "[number, number]", "lowest and highest"),
 )
 SETTING_FIELDS: tuple[Field, ...] = (
     Field("name", "string", "key in the `sampling` trait"),
@@ -158,6 +128,7 @@ ATTRIBUTE_FIELDS: tuple[Field, ...] = (
     Field("value_labels", "string[] | null", "words for the values", optional=True),
     Field("help", "string", "what it means, one sentence", optional=True),
     Field("nominal", "boolean", "values are names without an order", optional=True),
+    Field("unit", "string", "what the values count; `key`: 0-11 major from C, 12-23 minor", optional=True),
     Field("advanced", "boolean", "not among the first things one asks for", optional=True),
 )
 
@@ -174,12 +145,27 @@ MESSAGES: tuple[Message, ...] = (
             Field("hold", "boolean", "a single take waits for `accept`, too", optional=True),
         ),
         meaning="start a job that rewrites the cells; answered by ok {job} as soon as it is queued",
+        ordered=True,
     ),
     Message(
         "cancel", "request", (Field("job", "string", "job to stop", optional=True),), meaning="stop a job"
     ),
-    Message("undo", "request", meaning="take back the last change of the document"),
-    Message("redo", "request", meaning="bring back what undo took"),
+    Message("undo", "request", meaning="take back the last change of the document", ordered=True),
+    Message("redo", "request", meaning="bring back what undo took", ordered=True),
+    Message("doc", "request", meaning="the document once more: the page misses a revision it heard of"),
+    Message("keep", "request", meaning="everything as a project file, for the page's autosave; see autosave"),
+    Message(
+        "restore",
+        "request",
+        (
+            Field("part", "number", "which part of it, from 0; in order"),
+            Field("parts", "number", "how many parts it has"),
+            Field("file", "boolean", "only answer with it as a project file", optional=True),
+        ),
+        buffers="buffer 0: at most 512 kB of what the page kept; see autosave",
+        meaning="what the page kept of a roll that is gone; the last part makes it the document",
+        ordered=True,
+    ),
     Message(
         "sync",
         "request",
@@ -201,6 +187,7 @@ MESSAGES: tuple[Message, ...] = (
         ),
         buffers="buffer 0: the note records of all `notes` operations",
         meaning="one gesture on the document; answered by ok {rev}, or by error and the document as it is",
+        ordered=True,
     ),
     Message(
         "accept",
@@ -210,13 +197,30 @@ MESSAGES: tuple[Message, ...] = (
             Field("cells", "[track: number, bar: number, take: string][]", 'bars from others; "": as it was'),
         ),
         meaning="take over what is shown of the open takes; one undo step",
+        ordered=True,
     ),
-    Message("discard", "request", meaning="let the open takes go"),
+    Message("discard", "request", meaning="let the open takes go", ordered=True),
     Message(
         "take_notes",
         "request",
         (Field("take", "string", "id of an open take"),),
         meaning="the notes that a take has in the bars it wrote",
+    ),
+    Message(
+        "chords",
+        "request",
+        (
+            Field("text", "string", "chords as they are typed, one per bar; empty clears"),
+            Field("bars", "number[]", "bars they are for; shorter text begins again"),
+            Field("spill", "boolean", "more chords than bars go on in the bars after", optional=True),
+        ),
+        meaning="ask for chords; one undo step. An error names the place and the choices",
+        ordered=True,
+    ),
+    Message(
+        "uncertainty",
+        "request",
+        meaning="how sure the model was of the notes that are shown, as far as it wrote them: 20 bytes each",
     ),
     Message(
         "outlook",
@@ -233,6 +237,12 @@ MESSAGES: tuple[Message, ...] = (
         ),
         meaning="a page that is about to play fetches the sampled sound, once a page",
     ),
+    Message(
+        "desk",
+        "request",
+        meaning="the second module of the page, fetched after the first picture, once a page",
+    ),
+    Message("example", "request", meaning="the example piece becomes the document, as one undo step"),
     Message("midi", "request", meaning="the piece as a MIDI file"),
     Message(
         "upload",
@@ -244,6 +254,7 @@ MESSAGES: tuple[Message, ...] = (
         ),
         buffers="buffer 0: at most 512 kB of the file",
         meaning="a MIDI file, part by part; the last one makes it the document, as one undo step",
+        ordered=True,
     ),
     # --- answers
     Message(
@@ -262,16 +273,18 @@ MESSAGES: tuple[Message, ...] = (
             Field("finished", _CELLS, "sync: cells whose notes are complete", optional=True),
             Field("label", "string", "sync: name of the action", optional=True),
             Field("tokens", "number", "sync: tokens sampled so far", optional=True),
-            Field("count", "number", "sync: note records in buffer 0", optional=True),
+            Field("count", "number", "sync: notes in buffer 0; restore: edits repeated", optional=True),
             Field("parts", "number", "sound: how many parts the file has", optional=True),
             Field("name", "string", "midi: what the file may be called", optional=True),
-            Field("rev", "number", "ops: revision that holds the edit", optional=True),
+            Field("rev", "number", "revision that holds the change", optional=True),
+            Field("changed", "boolean", "keep: whether there is anything to keep", optional=True),
+            Field("lost", "number", "restore: edits that could not be repeated", optional=True),
             Field("takes", "TakePicture[]", "sync: of a job with several takes", optional=True),
             Field("steps", "SeenStep[]", "outlook: what the model sees, step by step", optional=True),
             Field("warnings", "string[]", "outlook: possible, but likely not meant", optional=True),
         ),
         buffers="buffer 0: sync: all provisional notes of the job, take after take; take_notes: its notes; "
-        "sound: the part",
+        "sound: the part; desk: the module; keep, restore: the project",
         meaning="the request was carried out (or accepted)",
     ),
     Message(
@@ -281,8 +294,15 @@ MESSAGES: tuple[Message, ...] = (
             Field("code", "string", "short, stable, for programs"),
             Field("message", "string", "what happened and why, one sentence"),
             Field("hint", "string", "one next step, may be empty"),
+            Field("details", "string", "for somebody who can help", optional=True),
         ),
         meaning="the request was refused; nothing changed",
+    ),
+    Message(
+        "gap",
+        "answer",
+        (Field("seq", "number", "number of the request that is missing"),),
+        meaning="no answer yet: a request before this one has not come; send it again",
     ),
     # --- events of a job, numbered n = 0, 1, ...
     Message(
@@ -361,6 +381,7 @@ MESSAGES: tuple[Message, ...] = (
             Field("code", "string", "short, stable"),
             Field("message", "string", "what happened"),
             Field("hint", "string", "one next step"),
+            Field("details", "string", "for somebody who can help", optional=True),
         ),
         meaning="the job failed; `_doc` is set to the state to show",
     ),
@@ -371,26 +392,7 @@ _BY_KIND: dict[tuple[str, str], Message] = {
 }
 
 
-class ProtocolError(ValueError):
-    """A message does not follow the table; `code` is what the answer carries."""
-
-    def __init__(self, message: str, code: str = "bad_message") -> None:
-        super().__init__(message)
-        self.code = code
-
-
 # ------------------------------------------------------------------------------------------------ messages
-
-
-def check_fields(message: Message, fields: Mapping[str, Any]) -> None:
-    """Raise `ProtocolError` when `fields` lacks a required field of `message` or has one it does not know."""
-    known = {f.name for f in message.fields}
-    missing = [f.name for f in message.fields if not f.optional and f.name not in fields]
-    unknown = [name for name in fields if name not in known]
-    if missing:
-        raise ProtocolError(f"{message.kind!r} needs {', '.join(map(repr, missing))}")
-    if unknown:
-        raise ProtocolError(f"{message.kind!r} has no field {', '.join(map(repr, unknown))}")
 
 
 def parse_request(content: Any) -> tuple[str, Any, dict[str, Any]]:
@@ -411,7 +413,7 @@ def parse_request(content: Any) -> tuple[str, Any, dict[str, Any]]:
     message = _BY_KIND.get(("request", kind)) if isinstance(kind, str) else None
     if message is None:
         raise ProtocolError(f"unknown request {kind!r}", "unknown_kind")
-    fields = {name: value for name, value in content.items() if name not in ("v", "k", "id")}
+    fields = {name: value for name, value in content.items() if name not in ("v", "k", "id", "seq")}
     check_fields(message, fields)
     return message.kind, content.get("id"), fields
 
@@ -422,9 +424,30 @@ def ok_message(request_id: Any, **fields: Any) -> dict[str, Any]:
     return {"v": VERSION, "k": "ok", "id": request_id, **fields}
 
 
-def error_message(request_id: Any, code: str, message: str, hint: str = "") -> dict[str, Any]:
+def error_message(
+    request_id: Any, code: str, message: str, hint: str = "", details: str = ""
+) -> dict[str, Any]:
     """The answer "error" to a request."""
-    return {"v": VERSION, "k": "error", "id": request_id, "code": code, "message": message, "hint": hint}
+    told = {"v": VERSION, "k": "error", "id": request_id, "code": code, "message": message, "hint": hint}
+    return {**told, "details": details} if details else told
+
+
+def gap_message(request_id: Any, seq: int) -> dict[str, Any]:
+    """What a request is told that came before its time."""
+    return {"v": VERSION, "k": "gap", "id": request_id, "seq": seq}
+
+
+def place_of(content: Any) -> tuple[str, int] | None:
+    """(page, number) of a request that must keep its order; None for any other message."""
+    if not isinstance(content, dict) or "seq" not in content or content.get("v") != VERSION:
+        return None
+    kind = content.get("k")
+    message = _BY_KIND.get(("request", kind)) if isinstance(kind, str) else None
+    seq, request_id = content["seq"], content.get("id")
+    whole = isinstance(seq, int) and not isinstance(seq, bool) and 0 <= seq < 2**53
+    if message is None or not message.ordered or not whole or not isinstance(request_id, str):
+        return None
+    return request_id.rpartition("-")[0], seq
 
 
 def event_message(job: str, n: int, ev: str, **fields: Any) -> dict[str, Any]:
@@ -438,53 +461,6 @@ def event_message(job: str, n: int, ev: str, **fields: Any) -> dict[str, Any]:
         raise ProtocolError(f"unknown event {ev!r}", "unknown_kind")
     check_fields(message, fields)
     return {"v": VERSION, "k": "ev", "job": job, "n": n, "ev": ev, **fields}
-
-
-# ---------------------------------------------------------------------------------------- packed documents
-
-
-def empty_notes(n: int = 0) -> NDArray[np.void]:
-    """`n` zeroed note records; fill the columns (``records["onset"] = ...``)."""
-    return np.zeros(n, NOTE_DTYPE)
-
-
-def pack_document(
-    header: Mapping[str, Any], notes: NDArray[np.void], before: NDArray[np.void] | None = None
-) -> bytes:
-    """Document bytes: u32 header length, JSON header, zeros up to a multiple of 4, note records.
-
-    `notes` and `before` have dtype `NOTE_DTYPE`; ``n_notes`` and ``before`` of the header are filled in from
-    them, and the removed notes get `FLAG_REMOVED`. Order of records does not matter to the page.
-    """
-    removed = empty_notes() if before is None else before.copy()
-    removed["flags"] |= FLAG_REMOVED
-    full = {**header, "n_notes": len(notes), "before": len(removed)}
-    check_fields(Message("document", "answer", DOC_HEADER_FIELDS), full)
-    text = json.dumps(full, separators=(",", ":"), ensure_ascii=False).encode()
-    padding = -(4 + len(text)) % 4
-    body = np.ascontiguousarray(notes, NOTE_DTYPE).tobytes() + np.ascontiguousarray(removed).tobytes()
-    return len(text).to_bytes(4, "little") + text + b"\0" * padding + body
-
-
-def unpack_document(data: bytes | memoryview) -> tuple[dict[str, Any], NDArray[np.void], NDArray[np.void]]:
-    """(header, notes, removed notes) of document bytes; the inverse of `pack_document`."""
-    raw = bytes(data)
-    length = int.from_bytes(raw[:4], "little")
-    header = json.loads(raw[4 : 4 + length])
-    start = 4 + length + (-(4 + length) % 4)
-    records = unpack_notes(raw[start:])
-    n_notes, n_before = header["n_notes"], header["before"]
-    if len(records) != n_notes + n_before:
-        raise ProtocolError(f"document announces {n_notes} + {n_before} notes and holds {len(records)}")
-    return header, records[:n_notes], records[n_notes:]
-
-
-def unpack_notes(data: bytes | memoryview) -> NDArray[np.void]:
-    """Note records of a buffer, any byte offset."""
-    raw = bytes(data)
-    if len(raw) % NOTE_BYTES:
-        raise ProtocolError(f"{len(raw)} bytes are not a whole number of {NOTE_BYTES}-byte note records")
-    return np.frombuffer(raw, NOTE_DTYPE)
 
 
 # -------------------------------------------------------------------------------------------- TypeScript

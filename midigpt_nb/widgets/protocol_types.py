@@ -13,10 +13,12 @@ from midigpt_nb.widgets.protocol import (
     FLAG_LOCKED,
     FLAG_PROVISIONAL,
     FLAG_REMOVED,
+    GRID_FIELDS,
     MESSAGES,
     NOTE_BYTES,
     NOTE_DTYPE,
     NOTE_FIELDS,
+    PIECE_FIELDS,
     SETTING_FIELDS,
     VERSION,
     Field,
@@ -32,6 +34,8 @@ export interface TrackInfo {
   program: number;
   drum: boolean;
   family: string;
+  /** Stays with the track wherever it goes; missing: its place. */
+  id?: number;
 }
 /** What the page shows on the card of a take; `cells` are the bars it wrote. */
 export interface TakeInfo {
@@ -64,6 +68,15 @@ export interface Plan {
 }
 export type TrackRole = "context" | "continue" | "ignore";
 export type BarRole = "generate" | "hidden" | "locked";
+/** How a track sounds and looks. */
+export interface TrackMix {
+  muted?: boolean;
+  soloed?: boolean;
+  /** MIDI volume 0..127. */
+  volume?: number;
+  /** Place in the palette. */
+  colour?: number;
+}
 /** Wishes: per track and, below it, per bar; a missing name means "no preference". */
 export interface AttributeValues {
   track: Record<string, Record<string, number>>;
@@ -154,12 +167,15 @@ def _message_types() -> list[str]:
     table = [f"  {m.kind}: Request{_camel(m.kind)};" for m in requests]
     union = [f"  | Event{_camel(m.kind)}" for m in events]
     kinds = ", ".join(f'"{m.kind}"' for m in events)
+    ordered = ", ".join(f'"{m.kind}"' for m in requests if m.ordered)
     return [
         *interfaces,
         "/** What the page may ask, with the payload. */",
         "\n".join(["export interface Requests {", *table, "}"]),
         "\n".join(["export type JobEvent =", *union]) + ";",
         f"export const EVENT_KINDS: readonly string[] = [{kinds}];",
+        "/** Requests that keep their order. */",
+        f"export const ORDERED: readonly string[] = [{ordered}];",
     ]
 
 
@@ -173,6 +189,8 @@ def typescript() -> str:
         _interface("Caps", CAPS_FIELDS, "What the kernel can do; `{}` for a viewer."),
         _interface("AttributeInfo", ATTRIBUTE_FIELDS, "One attribute the model can be asked for."),
         _interface("SettingInfo", SETTING_FIELDS, "One setting of a generation."),
+        _interface("GridInfo", GRID_FIELDS, "The time grid of a model."),
+        _interface("PieceInfo", PIECE_FIELDS, "One choice for the whole piece."),
         *_op_types(),
         *_message_types(),
         *_instruments(),

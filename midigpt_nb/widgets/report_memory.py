@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from midigpt_nb._core import ScoreTable
     from midigpt_nb.inference.report import Report
 
-__all__ = ["ReportMemory"]
+__all__ = ["ReportMemory", "bar_digest"]
 
 _KEPT = 20_000
 """Places (bars of one version) that are remembered."""
@@ -40,10 +40,10 @@ class ReportMemory:
     def learn(self, report: Report, table: ScoreTable) -> None:
         """Keep the rows of a report on the bars of `table`, which holds what was written."""
         digests: dict[tuple[int, tuple[int, ...]], bytes] = {}
-        for row in report:
+        for row in (*report, *report.chords):
             place = (row.track, row.bars)
             if place not in digests:
-                digests[place] = _digest(table, row.track, row.bars)
+                digests[place] = bar_digest(table, row.track, row.bars)
             key = (row.track, row.bar, row.bars, digests[place])
             self._facts.setdefault(key, {})[row.name] = (row.announced, row.adherence)
             self._facts.move_to_end(key)
@@ -62,7 +62,7 @@ class ReportMemory:
                 continue
             place = (track, bars)
             if place not in digests:
-                digests[place] = _digest(table, track, bars)
+                digests[place] = bar_digest(table, track, bars)
             if digests[place] == digest:
                 for name, (said, kept) in facts.items():
                     _put(announced, track, bar, name, said)
@@ -79,7 +79,7 @@ def _put(values: dict[str, Any], track: int, bar: int | None, name: str, value: 
         values["bar"].setdefault(str(track), {}).setdefault(str(bar), {})[name] = value
 
 
-def _digest(table: ScoreTable, track: int, bars: Iterable[int]) -> bytes:
+def bar_digest(table: ScoreTable, track: int, bars: Iterable[int]) -> bytes:
     """Equal for equal notes of these bars (onset, duration, pitch, velocity), in whatever order."""
     found = hashlib.blake2b(digest_size=12)
     for bar in bars:

@@ -11,6 +11,7 @@ import ipywidgets
 
 from midigpt_nb.score.model import Score
 from midigpt_nb.widgets.piano_roll import PREVIEW_BYTES, PianoRoll
+from midigpt_nb.widgets.saved_picture import SavedPicture
 
 __all__ = ["Stack", "show"]
 
@@ -43,6 +44,7 @@ class Stack(ipywidgets.VBox):
         picture = _stacked([roll.preview_png() for roll in self.children])
         if len(picture) <= PREVIEW_BYTES:
             bundle["image/png"] = base64.b64encode(picture).decode("ascii")
+        SavedPicture(lambda: picture).show()
         return bundle
 
 

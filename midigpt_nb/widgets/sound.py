@@ -41,6 +41,8 @@ class SoundFiles:
         self.path, self.name = Path(bank or ""), ""
         if bank is None:
             return
+        if self.path.exists() and not self.path.is_file():  # a pipe would wait for ever
+            raise ValueError(f"{self.path.name} is no file")
         with self.path.open("rb") as stream:
             head = stream.read(12)
         if head[:4] != _RIFF or head[8:12] != _FORM:

@@ -11,6 +11,7 @@ import traitlets as t
 
 from midigpt_nb.errors import RequestValidationError
 from midigpt_nb.widgets.document import Cell, State, cell_label, cell_notes, cell_records
+from midigpt_nb.widgets.live_file import tell_accepted
 from midigpt_nb.widgets.piano_roll import PianoRoll, UserError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from midigpt_nb.inference.report import Report
     from midigpt_nb.inference.session import SamplingSession
     from midigpt_nb.inference.takes import Take
+    from midigpt_nb.inference.uncertainty import Uncertainty
     from midigpt_nb.score.model import Score
     from midigpt_nb.widgets.job import Job
 
@@ -45,7 +47,8 @@ class RollTake:
     `score` is the piece with it, `cells` the bars it wrote. `adherence` (None without wishes), `novelty` and
     `log_prob` are those of `midigpt_nb.inference.takes.Take`; `notes` counts the notes in its bars. `record`
     holds request, seed and model as plain data: `midigpt_nb.inference.replay(take.record, score_before,
-    engine)` makes the same notes again. Numbers count from 0; the page shows them from 1.
+    engine)` makes the same notes again. `uncertainty` tells how sure the model was of each note. Numbers
+    count from 0; the page shows them from 1.
     """
 
     id: str
@@ -62,6 +65,7 @@ class RollTake:
     report: Report
     record: dict[str, Any]
     base: State = field(repr=False)
+    uncertainty: Uncertainty | None = field(default=None, repr=False)
     label: str = ""
     python: str = field(default="", repr=False)
     plan: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -85,6 +89,7 @@ class RollTake:
             report=take.report,
             record=session.record(take),
             base=base,
+            uncertainty=take.uncertainty,
             label=job.label,
             python=job._python,
             plan=job._plan,
@@ -129,6 +134,9 @@ class ChoosesTakes(PianoRoll):
     takes = TakesTrait(help="open takes, best first").tag(sync=True, to_json=takes_to_json)
     active_take = t.Unicode("", help="id of the take that is shown; empty: as it was").tag(sync=True)
     comp = t.Dict(help='bars held to a take: {"track,bar": take id or ""}').tag(sync=True)
+    on_accept = t.Callable(
+        None, allow_none=True, help="called with {event, score, cells} whenever bars were accepted"
+    )
     n_takes = t.Int(1, min=1, max=MAX_TAKES, help="takes that Generate writes").tag(sync=True)
 
     def accept(
@@ -198,6 +206,7 @@ class ChoosesTakes(PianoRoll):
             self._close_takes()
             self._document_changed(old)
         self._fire("accept", take=main, cells=sorted(written))
+        tell_accepted(self, written)
         return self._document.score
 
     def _picks(self, main: RollTake | None, cells: Any, bars: Any) -> dict[Cell, RollTake | None]:
@@ -229,6 +238,30 @@ class ChoosesTakes(PianoRoll):
     def _close_takes(self) -> None:
         with self.hold_sync():
             self.takes, self.comp, self.active_take = [], {}, ""
+
+    # ------------------------------------------------------------------------------------------------ files
+
+    def _plain_takes(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        from midigpt_nb.widgets.saved_takes import plain_takes
+
+        choice = {"active_take": self.active_take, "comp": dict(self.comp)} if self.takes else {}
+        return plain_takes(self.takes, self._document.state), choice
+
+    def _reopen(self, takes: list[dict[str, Any]], choice: dict[str, Any]) -> None:
+        from midigpt_nb.widgets.saved_takes import open_takes
+
+        opened = open_takes(takes, self._document.state)
+        if not opened:
+            return
+        known = {take.id for take in opened}
+        held = choice.get("comp")
+        held = held if isinstance(held, dict) else {}
+        cells = {f"{track},{bar}" for take in opened for track, bar in take.cells}
+        with self.hold_sync():
+            self._open_takes(opened)
+            self.comp = {cell: own for cell, own in held.items() if cell in cells and own in {"", *known}}
+            if choice.get("active_take") in {"", *known}:
+                self.active_take = choice["active_take"]
 
     # -------------------------------------------------------------------------------------------- the page
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AttributesTrait",
     "LoopTrait",
+    "PathTrait",
     "SamplingTrait",
     "ScoreTrait",
     "SelectionTrait",
@@ -160,6 +162,13 @@ class SamplingTrait(t.Dict):
         settings = {name: setting for name, setting in value.items() if setting is not None}
         obj._check_sampling(settings)
         return settings
+
+
+class PathTrait(t.Unicode):
+    """The path of a file, as text; a `Path` is taken, too."""
+
+    def validate(self, obj: Any, value: Any) -> str:
+        return super().validate(obj, os.fspath(value) if isinstance(value, os.PathLike) else value)
 
 
 class LoopTrait(t.List):

@@ -155,8 +155,12 @@ def state(**changes: Any) -> dict[str, Any]:
         "_sound": "",
         "_instruments": "|".join([*FAMILIES, *PROGRAMS]),
         "snap": "1/16",
+        "metronome": False,
+        "tempo_factor": 1.0,
+        "follow": "page",
         "caps": {"model": "pocket", "attributes": ATTRIBUTES, "settings": SETTINGS},
         "plan": {},
+        "mix": {},
         "takes": [],
         "active_take": "",
         "comp": {},
@@ -191,18 +195,29 @@ class Roll:
         page.on("request", lambda r: self.errors.append(r.url) if r.url.startswith("http") else None)
 
     def mount(
-        self, doc: bytes, host: str = "light", *, sampled: bool = False, **changes: Any
+        self,
+        doc: bytes,
+        host: str = "light",
+        *,
+        sampled: bool = False,
+        desk: bool = True,
+        address: str = "",
+        **changes: Any,
     ) -> dict[str, float]:
-        """Show the widget; `sampled`: with the packaged sound behind it."""
+        """Show the widget; `sampled`: with the packaged sound; `desk`: its second module comes at once.
+
+        `address` is that of a page that holds the harness.
+        """
         sound = {"simple": b64(SIMPLE.read_bytes())}
         if sampled:
             sound |= {"worklet": b64(WORKLET.read_bytes()), "bank": b64(BANK.read_bytes())}
             changes["_sound"] = "gm"
-        self.page.goto(HARNESS.as_uri())
+        self.page.goto(address or HARNESS.as_uri())
         self.page.evaluate("name => { document.body.dataset.host = name }", host)
         esm = (STATIC / "widget.js").read_text(encoding="utf-8")
         css = (STATIC / "widget.css").read_text(encoding="utf-8")
         arguments = {"esm": esm, "css": css, "state": state(**changes), "doc": b64(doc), "sound": sound}
+        arguments |= {"desk": b64((STATIC / "desk.js").read_bytes()), "deskComes": desk}
         return self.page.evaluate("args => window.mount(args)", arguments)
 
     def call(self, expression: str, *args: Any) -> Any:
@@ -239,4 +254,4 @@ class Roll:
     def sent(self) -> list[dict[str, Any]]:
         """What the page asked, but for the questions it asks by itself (what would happen, and sounds)."""
         sent = self.page.evaluate("() => window.host.sent")
-        return [message for message in sent if message["k"] not in ("outlook", "sound")]
+        return [message for message in sent if message["k"] not in ("outlook", "sound", "desk")]

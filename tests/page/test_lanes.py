@@ -193,6 +193,22 @@ def test_a1_lanes_follow_the_selected_track_and_key_a_hides_them(roll: Roll) -> 
     assert roll.page.get_by_test_id("mgnb-lanes").is_visible()
 
 
+def test_a1_a_track_chosen_by_hand_stays_and_its_curve_is_written_with_the_first(roll: Roll) -> None:
+    mount(roll)
+    drag(roll, point(roll, 1, 2), point(roll, 3, 8))
+    assert roll.state()["selection"] == [[0, 1], [0, 2], [0, 3]]
+    chooser = roll.page.get_by_test_id("mgnb-lane-track")
+    chooser.select_option("1")
+    assert chooser.input_value() == "1"  # although bars of another track are selected
+    drag(roll, point(roll, 2, 3), point(roll, 3, 5))
+    assert roll.state()["selection"] == [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3]]
+    roll.drag((2, 0), (2, 1))
+    assert chooser.input_value() == "2"
+    roll.page.get_by_test_id("mgnb-lane-track").select_option("0")
+    drag(roll, point(roll, 5, 2), point(roll, 6, 8))  # bars of one's own choice stay as they are
+    assert roll.state()["selection"] == [[2, 0], [2, 1]]
+
+
 def test_a2_lanes_work_with_keys_alone(roll: Roll) -> None:
     realized = {"track": {}, "bar": {"0": {"0": {DENSITY: 3}}}}
     mount(roll, realized=realized)
@@ -207,6 +223,7 @@ def test_a2_lanes_work_with_keys_alone(roll: Roll) -> None:
     press("ArrowRight")
     press("End")
     assert wishes(roll) == {0: 4, 1: 4, 2: 9}
+    assert roll.state()["selection"] == [[0, 0], [0, 1], [0, 2]]  # ready for Enter
     press("ArrowLeft")
     press("Delete")
     assert wishes(roll) == {0: 4, 2: 9}

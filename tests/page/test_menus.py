@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Roll, b64, band, document
+from harness import TRACKS, Roll, b64, band, document
 from PIL import Image
 
 pytestmark = pytest.mark.browser
@@ -57,8 +57,6 @@ def test_e8_track_menu(roll: Roll) -> None:
 
 
 def test_e8_a_new_track_for_the_model_is_selected_when_it_comes(roll: Roll) -> None:
-    from harness import TRACKS
-
     roll.mount(document(band(4)))
     by(roll, "add-track").click()
     choose(roll, "New track, to be written", "Bass", "Fretless Bass")
@@ -68,19 +66,65 @@ def test_e8_a_new_track_for_the_model_is_selected_when_it_comes(roll: Roll) -> N
     assert roll.state()["selection"] == [[4, bar] for bar in range(4)]
 
 
-def test_e8_volume_and_colour_stay_in_the_page_and_go_with_their_track(roll: Roll) -> None:
-    roll.mount(document(band()))
+def in_order(order: list[int], rev: int) -> bytes:
+    """The document with its tracks in another order; numbers above 3 are copies of 1."""
+    tracks = [{**TRACKS[number if number < 4 else 1], "id": number} for number in order]
+    rows = [
+        (place, *row[1:]) for place, number in enumerate(order) for row in band(4) if row[0] == number % 4
+    ]
+    return document(rows, rev=rev, n_bars=4, tracks=tracks)
+
+
+def test_e8_mute_solo_volume_and_colour_go_with_their_track_through_undo(roll: Roll) -> None:
+    roll.mount(in_order([0, 1, 2, 3], 1))
     by(roll, "mute-1").click()
+    by(roll, "solo-3").click()
     by(roll, "track-menu-1").click()
     by(roll, "volume").fill("40")
-    by(roll, "track-down").click()
-    assert by(roll, "mute-2").get_attribute("aria-pressed") == "true"
-    by(roll, "track-menu-2").click()
-    assert by(roll, "volume").input_value() == "40"
     by(roll, "colour").click()
     choose(roll, "Vermilion")
-    stripe = by(roll, "track-2").evaluate("e => getComputedStyle(e).getPropertyValue('--mgnb-track')")
-    assert stripe == "rgb(196,46,34)"
+
+    def shown() -> tuple[list[str], list[str], list[int]]:
+        """Places that are muted, that are soloed, and that are coloured by hand."""
+        rows = roll.page.locator(".mgnb-track").evaluate_all(
+            """rows => rows.map(row => [
+                row.querySelector('.mgnb-mute').ariaPressed, row.querySelector('.mgnb-solo').ariaPressed,
+                getComputedStyle(row).getPropertyValue('--mgnb-track')])"""
+        )
+        pressed = [[i for i, row in enumerate(rows) if row[k] == "true"] for k in (0, 1)]
+        return pressed[0], pressed[1], [i for i, row in enumerate(rows) if row[2] == "rgb(196,46,34)"]
+
+    def arrives(order: list[int], rev: int) -> None:
+        roll.set("_doc", in_order(order, rev))
+        roll.page.wait_for_timeout(80)
+
+    assert shown() == ([1], [3], [1])
+    arrives([0, 2, 1, 3], 2)  # moved down
+    assert shown() == ([2], [3], [2])
+    by(roll, "track-menu-2").click()
+    assert by(roll, "volume").input_value() == "40"
+    roll.page.keyboard.press("Escape")
+    arrives([0, 2, 3], 3)  # deleted
+    assert shown() == ([], [2], [])
+    arrives([0, 2, 1, 3], 4)  # brought back by undo
+    assert shown() == ([2], [3], [2])
+    arrives([0, 1, 2, 3], 5)  # and the move taken back
+    assert shown() == ([1], [3], [1])
+    by(roll, "track-menu-1").click()
+    by(roll, "track-duplicate").click()
+    arrives([0, 1, 5, 2, 3], 6)  # the copy begins as its original
+    assert shown() == ([1, 2], [4], [1, 2])
+    by(roll, "mute-2").click()  # and goes its own way
+    assert shown() == ([1], [4], [1, 2])
+
+
+def test_e8_a_reload_finds_the_mix_again(roll: Roll) -> None:
+    roll.mount(in_order([0, 1, 2, 3], 1))
+    by(roll, "mute-1").click()
+    roll.page.wait_for_function("window.host.saves > 0")
+    kept = roll.page.evaluate("window.host.state.mix")
+    roll.mount(in_order([1, 0, 2, 3], 2), mix=kept)
+    assert by(roll, "mute-0").get_attribute("aria-pressed") == "true"
 
 
 def test_e8_volume_is_heard_at_once(roll: Roll) -> None:

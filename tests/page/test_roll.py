@@ -270,6 +270,26 @@ def test_any_piece_is_drawn(roll: Roll, doc: bytes) -> None:
     assert roll.state()["problem"] is None
 
 
+def test_y3_a_choice_keeps_its_own_keys(roll: Roll) -> None:
+    """Arrows in a select change its value; they do not move the cursor of the bars, too."""
+    roll.mount(document(band(8), n_bars=8), selection={"cells": [[1, 3]]})
+    chooser = roll.page.get_by_test_id("mgnb-lane-track")
+    chooser.focus()
+    before = chooser.input_value()
+    roll.page.keyboard.press("ArrowDown")
+    assert int(chooser.input_value()) == int(before) + 1
+    assert roll.state()["selection"] == [[1, 3]]
+
+
+def test_d5_a_wider_place_and_back_still_shows_the_whole_piece(roll: Roll) -> None:
+    roll.mount(document(band(16)))
+    scale = roll.state()["viewport"]["scale"]
+    for width in (1400, 1240):
+        roll.page.set_viewport_size({"width": width, "height": 900})
+        roll.page.wait_for_timeout(150)
+    assert roll.state()["viewport"]["scale"] == pytest.approx(scale)
+
+
 def test_hidden_first_then_shown(roll: Roll) -> None:
     roll.page.add_init_script("addEventListener('DOMContentLoaded', () => { mgnb.style.display = 'none' })")
     roll.mount(document(band()))

@@ -13,7 +13,7 @@ from comm.base_comm import BaseComm
 from midigpt_nb.attributes import AttributeAnalyzer
 from midigpt_nb.inference import events as ev
 from midigpt_nb.inference.report import Report
-from midigpt_nb.tokenizer import EncoderConfig
+from midigpt_nb.tokenizer import EncoderConfig, Tokenizer
 
 
 class RecordingComm(BaseComm):
@@ -102,7 +102,7 @@ class FakeEngine:
             ],
         }
     )
-    tokenizer = SimpleNamespace(config=_config())
+    tokenizer = Tokenizer(_config(), attributes)
 
     def __init__(self, pause=0.0, script=None, fail_session=None):
         self.pause, self.script, self.fail_session = pause, script, fail_session
@@ -118,6 +118,7 @@ class FakeEngine:
 
 class FakeSession:
     resolved_seed = 7
+    uncertainty = None
 
     def __init__(self, engine, score, request):
         self.engine, self.score, self.request = engine, score, request

@@ -29,6 +29,10 @@ LOCAL = (
     "file:",
 )
 KERNEL = "midigpt-nb-test"
+PYTHON = os.environ.get("MIDIGPT_NB_HOST_PYTHON") or sys.executable
+"""Interpreter of server and kernel: another environment's, to try another host with the same tests."""
+APP = os.environ.get("MIDIGPT_NB_HOST_APP") or "lab"
+"""`lab`, or `notebook` for Notebook 7 (also a page of JupyterLab's parts, with one document)."""
 
 
 @dataclass
@@ -102,14 +106,18 @@ def running_lab(base: Path) -> Iterator[Lab]:
     for folder in (root, config, data, runtime, settings):
         folder.mkdir(mode=0o700)
     (config / "labconfig").mkdir()
-    no_news = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+    no_news = {
+        "disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True},
+        "buildAvailable": False,  # else it starts node to look for extensions to build
+        "buildCheck": False,
+    }
     (config / "labconfig/page_config.json").write_text(json.dumps(no_news))
     tracker = settings / "@jupyterlab/notebook-extension/tracker.jupyterlab-settings"
     tracker.parent.mkdir(parents=True)
     tracker.write_text(json.dumps({"windowingMode": "none"}))  # else cells out of view are not in the DOM
     spec = data / "kernels" / KERNEL
     spec.mkdir(parents=True)
-    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    argv = [PYTHON, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     (spec / "kernel.json").write_text(
         json.dumps({"argv": argv, "display_name": KERNEL, "language": "python"})
     )
@@ -125,9 +133,9 @@ def running_lab(base: Path) -> Iterator[Lab]:
         "IPYTHONDIR": str(base / "ipython"),
     }
     command = [
-        sys.executable,
+        PYTHON,
         "-m",
-        "jupyterlab",
+        "jupyterlab" if APP == "lab" else "notebook",
         "--no-browser",
         "--allow-root",
         "--ip=127.0.0.1",
@@ -136,7 +144,7 @@ def running_lab(base: Path) -> Iterator[Lab]:
     command += [
         f"--ServerApp.root_dir={root}",
         "--expose-app-in-browser",
-        "--LabApp.extension_manager=readonly",
+        f"--{'LabApp' if APP == 'lab' else 'JupyterNotebookApp'}.extension_manager=readonly",
     ]
     log_path = base / "lab.log"
     with log_path.open("wb") as log:
@@ -196,7 +204,8 @@ def page(chromium: Any) -> Iterator[Any]:
 
 def open_notebook(page: Any, lab: Lab, name: str) -> None:
     """Open a notebook and wait until its kernel is idle."""
-    page.goto(f"{lab.url}lab/tree/{name}?reset&token={lab.token}")
+    place = "lab/tree" if APP == "lab" else "notebooks"
+    page.goto(f"{lab.url}{place}/{name}?reset&token={lab.token}")
     page.wait_for_function("() => window.jupyterapp", timeout=60_000)
     page.evaluate("() => window.jupyterapp.restored.then(() => true)")
     page.wait_for_function(
@@ -228,7 +237,7 @@ def set_theme(page: Any, theme: str) -> None:
     page.wait_for_function("() => !document.getElementById('jupyterlab-splash')")
 
 
-def eventually(get: Callable[[], Any], want: Any = True, timeout: float = 30.0) -> None:
+def eventually(get: Callable[[], Any], want: Any = True, timeout: float = 60.0) -> None:
     """Wait until ``get()`` equals `want`: browser and test talk to the kernel over different sockets."""
     deadline = time.monotonic() + timeout
     while (got := get()) != want:

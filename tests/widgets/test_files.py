@@ -325,7 +325,7 @@ def test_o3_a_large_file_comes_in_parts_in_order(connect):
 
 @pytest.mark.parametrize(
     ("parts", "data", "code"),
-    [(1, b"not midi", "failed"), (1, bytes(600_000), "bad_message"), (1000, b"", "bad_message")],
+    [(1, b"not midi", "score"), (1, bytes(600_000), "bad_message"), (1000, b"", "bad_message")],
 )
 def test_o3_a_wrong_upload_changes_nothing(connect, example, parts, data, code):
     roll, page = connect(PianoRoll, example)

@@ -85,7 +85,7 @@ def test_a1_caps_describe_every_attribute(editor):
 def test_a8_settings_come_with_range_and_meaning(editor):
     rows = {row["name"]: row for row in editor.caps["settings"]}
     first = [name for name, row in rows.items() if not row["advanced"]]
-    assert first == ["temperature", "seed"]
+    assert first == ["temperature"]
     assert rows["adherence"]["choices"] == ["off", "best", "strict"] and rows["adherence"]["kind"] == "choice"
     assert rows["mask_mode"]["choices"] == ["auto", "token"]  # what this model can
     assert rows["top_p"]["high"] == 1 and rows["silence_check"]["kind"] == "switch"

@@ -127,11 +127,12 @@ def test_tracks_and_bars(document: Document) -> None:
         document.edit([step], none, step["op"])
     header, _, _ = unpack_document(document.pack())
     assert header["tracks"][0]["name"] == "Low"
-    assert header["tracks"][-1] | {"family": ""} == {
+    assert header["tracks"][-1] | {"family": "", "id": 0} == {
         "name": "Flute",
         "program": 73,
         "drum": False,
         "family": "",
+        "id": 0,
     }
     assert header["bars"][0][:2] == [3, 4] and len(header["bars"]) > score.n_bars
     for _ in steps:

@@ -156,6 +156,14 @@ def test_what_the_page_sets_arrives_and_bad_values_are_sent_back(example, connec
     assert page.updates("selection")[-1] == {"cells": [[1, 4], [1, 5]]}
 
 
+def test_what_the_page_sets_is_not_echoed_to_it(example, connect):
+    """An echo would come late while the kernel is slow, and undo what was drawn meanwhile."""
+    roll, page = connect(PianoRoll, example)
+    before = len(page.comm.sent)
+    page.set(selection={"cells": [[1, 4]]}, loop=[4, 8])
+    assert roll.loop == [4, 8] and page.comm.sent[before:] == []
+
+
 @pytest.mark.parametrize(
     ("message", "code"),
     [
@@ -344,3 +352,7 @@ def test_the_built_page_is_inside_the_installed_package(example):
     assert 1_000 < len(script) <= 160_000 and 100 < len(style) <= 20_000
     roll = PianoRoll(example)
     assert roll._esm == script.decode() and roll._css == style.decode()
+    answer, (desk,) = roll._request_desk()
+    assert answer == {} and desk == (static / "desk.js").read_bytes() and len(desk) <= 160_000
+    # both parts of the page carry the id of the build that made them
+    assert desk[2:18] in script

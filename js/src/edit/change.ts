@@ -48,7 +48,7 @@ export function louder(notes: readonly EditNote[], by: number): EditNote[] {
   return notes.map((note) => ({ ...note, velocity: Math.round(clamp(note.velocity + by, 1, 127)) }));
 }
 
-/** Onsets drawn to the nearest grid line of their bar. */
+/** Onsets drawn to the nearest grid line of their bar; micro-timing, a fraction of a tick, goes. */
 export function quantised(
   notes: readonly EditNote[],
   grid: number,
@@ -57,7 +57,7 @@ export function quantised(
 ): EditNote[] {
   return notes.map((note) => {
     const start = barStart(note.onset);
-    const line = start + Math.round((note.onset + note.micro - start) / grid) * grid;
+    const line = start + Math.round((note.onset - start) / grid) * grid;
     return { ...note, onset: clamp(Math.round(line), 0, bounds.end - 1), micro: 0 };
   });
 }

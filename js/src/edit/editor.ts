@@ -29,11 +29,12 @@ const UNKNOWN = Number.POSITIVE_INFINITY;
 export class Editor {
   /** Ids of the selected notes. */
   selected: ReadonlySet<number> = new Set();
-  clipboard: EditNote[] = [];
 
   private base = new NoteTable(0, 0);
   private shown = this.base;
   private pending: Pending[] = [];
+  /** Revision of `base`. */
+  private rev = 0;
   /** Ids must differ between the pages that show one document. */
   private nextId = Math.floor(Math.random() * 0x7fff) * 0x10000;
 
@@ -60,6 +61,7 @@ export class Editor {
   /** A snapshot of revision `rev` came from the kernel. */
   take(table: NoteTable, rev: number): void {
     this.base = table;
+    this.rev = rev;
     this.pending = this.pending.filter((edit) => edit.rev > rev);
     this.show();
   }
@@ -98,6 +100,11 @@ export class Editor {
       const { ok } = await this.host.send({ label, ops, ...(merge ? { merge } : {}) }, buffers);
       if (edit) {
         edit.rev = ok.rev ?? 0;
+        if (edit.rev <= this.rev) {
+          this.pending = this.pending.filter((other) => other !== edit);
+          this.show();
+          this.host.changed();
+        }
       }
     } catch (error) {
       if (edit) {

@@ -1,14 +1,20 @@
 /** What keys do to selected notes: nudge, lengthen, louder, quantise, delete, copy and paste. */
+import type { Cell } from "../protocol.gen.ts";
 import type { Store } from "../store.ts";
 import { strings } from "../strings.ts";
 import { type Bounds, copied, lengthened, louder, moved, quantised, spanTicks } from "./change.ts";
+import { type Clip, placed, setClip } from "./clipboard.ts";
 import { type EditNote, noteOf } from "./notes.ts";
+import { describeNote, noteToAdd, stepFrom } from "./one_note.ts";
 import { snapTicks } from "./snap.ts";
 
 const VELOCITY_STEP = 8;
 const OCTAVE = 12;
 
 export class NoteKeys {
+  /** The key for pasting was pressed: the clipboard's answer comes to `paste`. */
+  wantPaste: () => void = () => {};
+
   constructor(
     private readonly store: Store,
     private readonly announce: (text: string) => void,
@@ -33,6 +39,7 @@ export class NoteKeys {
     const notes = editor.selectedNotes;
     const values = moved(notes, steps * this.grid, semitones * (octave ? OCTAVE : 1), this.bounds);
     editor.notesEdit(strings.didMove(notes.length), [], values, semitones ? "pitch" : "time");
+    this.say(values, strings.didMove(notes.length));
     const [first] = values;
     if (first && semitones) {
       player.audition(first.track, first.pitch, first.velocity);
@@ -44,12 +51,15 @@ export class NoteKeys {
     const notes = editor.selectedNotes;
     const values = lengthened(notes, steps * this.grid, this.grid);
     editor.notesEdit(strings.didResize(notes.length), [], values, "length");
+    this.say(values, strings.didResize(notes.length));
   }
 
   louder(sign: number): void {
     const { editor } = this.store;
     const notes = editor.selectedNotes;
-    editor.notesEdit(strings.didVelocity(notes.length), [], louder(notes, sign * VELOCITY_STEP), "velocity");
+    const values = louder(notes, sign * VELOCITY_STEP);
+    editor.notesEdit(strings.didVelocity(notes.length), [], values, "velocity");
+    this.say(values, strings.didVelocity(notes.length));
   }
 
   quantise(): void {
@@ -57,6 +67,43 @@ export class NoteKeys {
     const notes = editor.selectedNotes;
     const values = quantised(notes, this.grid, (tick) => bars.start(bars.at(tick)), this.bounds);
     editor.notesEdit(strings.didQuantise(notes.length), [], values);
+    this.say(values, strings.didQuantise(notes.length));
+  }
+
+  /** The next or previous note of the cursor's track: selected, heard, named. Answers its bar. */
+  step(by: number, [track, bar]: Cell): Cell | null {
+    const note = stepFrom(this.store, track, bar, by);
+    if (!note) {
+      this.announce(strings.noNotes);
+      return null;
+    }
+    return this.point(note);
+  }
+
+  /** A note at the cursor, or behind the selected one. */
+  add([track, bar]: Cell): Cell | null {
+    const { store } = this;
+    if (!store.editable || store.bars.n === 0) {
+      this.announce(strings.readonly);
+      return null;
+    }
+    const note = noteToAdd(store, track, bar, this.grid);
+    store.editor.notesEdit(strings.didDraw, [], [note]);
+    return this.point(note);
+  }
+
+  private point(note: EditNote): Cell {
+    const { store } = this;
+    store.editor.select([note.id]);
+    store.player.audition(note.track, note.pitch, note.velocity);
+    this.announce(describeNote(store, note));
+    return [note.track, store.bars.at(note.onset)];
+  }
+
+  /** What became of the notes: one by what it is now, several by what was done. */
+  private say(notes: readonly EditNote[], label: string): void {
+    const [only] = notes;
+    this.announce(only && notes.length === 1 ? describeNote(this.store, only) : label);
   }
 
   /** Selected notes, else the notes of the selected bars. */
@@ -73,7 +120,9 @@ export class NoteKeys {
     const { editor } = this.store;
     const notes = this.active ? editor.selectedNotes : this.notesOfBars();
     if (notes.length > 0) {
-      editor.clipboard = notes;
+      const { bars, resolution } = this.store;
+      const first = notes.reduce((least, { onset }) => Math.min(least, onset), Number.POSITIVE_INFINITY);
+      setClip({ resolution, start: bars.start(bars.at(first)), notes });
       this.announce(strings.copied(notes.length));
     }
   }
@@ -83,16 +132,16 @@ export class NoteKeys {
     this.delete();
   }
 
-  /** Copied notes at the bar of the cursor, on the tracks they came from. */
-  paste(bar: number): void {
-    const { editor, bars, tracks } = this.store;
-    const notes = editor.clipboard.filter((note) => note.track < tracks.length);
-    if (notes.length === 0 || !this.store.editable) {
+  /** Copied notes, of this roll or another, from the cursor's bar and track on. */
+  paste(clip: Clip | null, [track, bar]: Cell): void {
+    const { bars, tracks, resolution, editable } = this.store;
+    const place = { track, start: bars.start(bar), resolution, nTracks: tracks.length };
+    const notes = clip && editable ? placed(clip, place) : [];
+    if (notes.length === 0) {
       this.announce(strings.nothingToPaste);
       return;
     }
-    const first = Math.min(...notes.map((note) => note.onset));
-    this.put(strings.didPaste, notes, bars.start(bar) - bars.start(bars.at(first)));
+    this.put(strings.didPaste, notes, 0);
   }
 
   duplicate(): void {

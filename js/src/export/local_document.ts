@@ -11,6 +11,26 @@ import {
   PROGRAM_NAMES,
   type TrackInfo,
 } from "../protocol.gen.ts";
+import { FileClock } from "./file_clock.ts";
+import {
+  heardControls,
+  type Kept,
+  withOrder as keptInOrder,
+  rearranged,
+  type Span,
+  tempoMap,
+  withName,
+  withoutTrack,
+  withProgram,
+  withTempo,
+  withTrack,
+} from "./kept.ts";
+
+/** A note with what the file says of it beyond the page's own units. */
+export interface LocalNote extends EditNote {
+  /** Length in ticks of the file as long as `duration` is this one; status and velocity of the event that ends it. */
+  own?: { duration: number; ticks: number; end: readonly [status: number, velocity: number] };
+}
 
 export type Metre = readonly [numerator: number, denominator: number];
 
@@ -21,12 +41,19 @@ export interface LocalDocument {
   tempo: readonly (readonly [number, number])[];
   tracks: readonly TrackInfo[];
   /** Onsets from the start of the piece. */
-  notes: readonly EditNote[];
+  notes: readonly LocalNote[];
+  /** What the file says besides notes. */
+  kept?: Kept;
+  /** A number that no track has had (see TrackInfo.id). */
+  newTrack?: () => number;
 }
+
+type StructureOp = Exclude<Op, { op: "notes" }>;
 
 /** An operation that the document refuses, in words. */
 export class Refused extends Error {}
 
+const NOTE_OFF = 0x80;
 const MOST_BARS = 10_000;
 const NEW_IDS = 0x40000000;
 
@@ -55,10 +82,103 @@ export function applyOps(
       result = editNotes(result, op.remove, records.slice(taken, taken + op.count));
       taken += op.count;
     } else {
-      result = applied(result, op);
+      result = withFile(result, applied(result, op), op);
     }
   }
   return result;
+}
+
+/** The rest of the file goes through the same operation; the tempo map is the file's. */
+function withFile(before: LocalDocument, after: LocalDocument, op: StructureOp): LocalDocument {
+  if (!before.kept) {
+    return after;
+  }
+  const kept = { ...keptAfter(before, before.kept, op), bars: barsAfter(before, before.kept, op) };
+  const clock = new FileClock(kept, barStarts(after), after.resolution);
+  const tempo = tempoMap(kept).map(([tick, micros]) => [clock.toDocument(tick), micros] as const);
+  return { ...after, kept, tempo };
+}
+
+/** Lengths of the bars in the file. */
+function barsAfter({ metres, resolution }: LocalDocument, kept: Kept, op: StructureOp): readonly number[] {
+  const bars = [...kept.bars];
+  if (op.op === "bars_insert") {
+    const metre = metres[Math.max(0, op.at - 1)] ?? ([4, 4] as const);
+    bars.splice(op.at, 0, ...repeated(barTicks(metre, kept.ticksPerQuarter), op.count));
+  } else if (op.op === "bars_delete") {
+    bars.splice(op.first, op.count);
+  } else if (op.op === "bars_duplicate") {
+    bars.splice(op.first + op.count, 0, ...bars.slice(op.first, op.first + op.count));
+  } else if (op.op === "metre_set") {
+    const old = metres.slice(op.first, op.first + op.count);
+    const ticks = old.reduce((sum, metre) => sum + barTicks(metre, resolution), 0);
+    const count = Math.ceil(ticks / barTicks(op.metre, resolution));
+    bars.splice(op.first, op.count, ...repeated(barTicks(op.metre, kept.ticksPerQuarter), count));
+  }
+  return bars;
+}
+
+const repeated = (value: number, count: number): number[] => Array.from({ length: count }, () => value);
+
+function keptAfter(document: LocalDocument, kept: Kept, op: StructureOp): Kept {
+  const { tracks } = document;
+  const last = document.metres.length;
+  const { starts } = new FileClock(kept, barStarts(document), document.resolution);
+  const at = (bar: number): number => starts[Math.max(0, Math.min(last, bar))] as number;
+  const rest = Number.POSITIVE_INFINITY;
+  const span = (start: number, end: number, pad = 0): Span => ({ start, end, pad });
+  const programs = tracks.map(({ program, drum }) => (drum ? -1 : program));
+  switch (op.op) {
+    case "track_add": {
+      const { program = 0, drum = false, name = "" } = op;
+      return withTrack(kept, tracks.length, { program, drum, name }, programs);
+    }
+    case "track_delete":
+      return withoutTrack(kept, op.track);
+    case "track_duplicate": {
+      const info = tracks[op.track] as TrackInfo;
+      const name = info.name === trackInfo(info.program, info.drum, "").name ? "" : info.name;
+      const wider = withTrack(kept, op.track + 1, { ...info, name }, programs);
+      return keptInOrder(
+        wider,
+        [...tracks, info].map((_, i) => i),
+      );
+    }
+    case "track_move": {
+      const order = tracks.map((_, i) => i);
+      order.splice(op.to, 0, ...order.splice(op.track, 1));
+      return keptInOrder(kept, order);
+    }
+    case "track_set": {
+      const named = op.name === undefined ? kept : withName(kept, op.track, op.name);
+      const { program = 0 } = tracks[op.track] ?? {};
+      return op.program === undefined ? named : withProgram(named, op.track, program, op.program);
+    }
+    case "bars_insert": {
+      const metre = document.metres[Math.max(0, op.at - 1)] ?? ([4, 4] as const);
+      const pad = op.count * barTicks(metre, kept.ticksPerQuarter);
+      const start = at(op.at);
+      return op.at >= last ? kept : rearranged(kept, [span(0, start, pad), span(start, rest)]);
+    }
+    case "bars_duplicate":
+      return rearranged(kept, [span(0, at(op.first + op.count)), span(at(op.first), rest)]);
+    case "bars_delete": {
+      const to = op.first + op.count;
+      const front = op.first > 0 ? [span(0, at(op.first))] : [];
+      return rearranged(kept, to >= last ? front : [...front, span(at(to), rest)]);
+    }
+    case "metre_set": {
+      const to = op.first + op.count;
+      const count = barsAfter(document, kept, op).length - (last - op.count);
+      const length = count * barTicks(op.metre, kept.ticksPerQuarter);
+      const pad = Math.max(0, length - (at(to) - at(op.first)));
+      return to >= last ? kept : rearranged(kept, [span(0, at(to), pad), span(at(to), rest)]);
+    }
+    case "tempo_set": {
+      const micros = Math.min(0xffffff, Math.round(60e6 / op.bpm));
+      return withTempo(kept, op.first === undefined ? 0 : at(op.first), micros);
+    }
+  }
 }
 
 function editNotes(
@@ -71,23 +191,32 @@ function editNotes(
     throw new Refused("A note would lie outside the piece");
   }
   const gone = new Set([...remove, ...put.map((note) => note.id)]);
-  return { ...document, notes: [...document.notes.filter((note) => !gone.has(note.id)), ...put] };
+  const known = new Map(document.notes.map((note) => [note.id, note.own]));
+  const changed = put.map((note): LocalNote => {
+    const own = known.get(note.id);
+    // A changed note keeps the velocity of its note-off.
+    return own && own.end[0] === NOTE_OFF ? { ...note, own } : note;
+  });
+  return { ...document, notes: [...document.notes.filter((note) => !gone.has(note.id)), ...changed] };
 }
 
-function applied(document: LocalDocument, op: Exclude<Op, { op: "notes" }>): LocalDocument {
+function applied(document: LocalDocument, op: StructureOp): LocalDocument {
   const starts = barStarts(document);
   const at = (bar: number): number => starts[Math.max(0, Math.min(document.metres.length, bar))] as number;
   switch (op.op) {
     case "track_add": {
       const added = trackInfo(op.program ?? 0, op.drum ?? false, op.name ?? "");
-      return { ...document, tracks: [...document.tracks, added] };
+      return { ...document, tracks: [...document.tracks, numbered(document, added)] };
     }
     case "track_delete":
       return withOrder(document, without(document.tracks.length, op.track));
     case "track_duplicate": {
       const order = document.tracks.map((_, i) => i);
       order.splice(op.track + 1, 0, op.track);
-      return withOrder(document, order);
+      const wider = withOrder(document, order);
+      const copy = (info: TrackInfo, i: number): TrackInfo =>
+        i === op.track + 1 ? numbered(document, info) : info;
+      return { ...wider, tracks: wider.tracks.map(copy) };
     }
     case "track_move": {
       const order = document.tracks.map((_, i) => i);
@@ -106,7 +235,7 @@ function applied(document: LocalDocument, op: Exclude<Op, { op: "notes" }>): Loc
     case "bars_duplicate": {
       const fresh = document.metres.slice(op.first, op.first + op.count);
       const [from, to] = [at(op.first), at(op.first + op.count)];
-      const wider = opened(document, op.first + op.count, fresh, to);
+      const wider = opened(cutAt(document, to), op.first + op.count, fresh, to);
       const copies = document.notes
         .filter((note) => note.onset >= from && note.onset < to)
         .map((note, i) => ({ ...note, id: freshId(document) + i, onset: note.onset + to - from }));
@@ -129,6 +258,19 @@ function applied(document: LocalDocument, op: Exclude<Op, { op: "notes" }>): Loc
       return { ...document, tempo: [...document.tempo.filter(([tick]) => tick < from), [from, micros]] };
     }
   }
+}
+
+/** Time jumps at a tick: what rings over it ends there. At the end of the piece nothing follows that it could jump from. */
+function cutAt(document: LocalDocument, tick: number): LocalDocument {
+  if (tick >= (barStarts(document)[document.metres.length] as number)) {
+    return document;
+  }
+  const notes = document.notes.map((note) =>
+    note.onset < tick && note.onset + note.duration > tick
+      ? { ...note, duration: Math.max(1, tick - note.onset) }
+      : note,
+  );
+  return { ...document, notes };
 }
 
 const without = (n: number, gone: number): number[] =>
@@ -154,10 +296,18 @@ function withOrder(document: LocalDocument, order: readonly number[]): LocalDocu
     seen.add(old);
     return document.notes
       .filter((note) => note.track === old)
-      .map((note) => ({ ...note, track, id: again ? id++ : note.id }));
+      .map(({ own, ...note }): LocalNote => {
+        const moved = { ...note, track, id: again ? id++ : note.id };
+        // A copy is a new note, and ends as the other one does.
+        const its = again && own ? { ...own, duration: -1 } : own;
+        return its && !(again && its.end[0] !== NOTE_OFF) ? { ...moved, own: its } : moved;
+      });
   });
   return { ...document, tracks: order.map((old) => document.tracks[old] as TrackInfo), notes };
 }
+
+const numbered = ({ newTrack }: LocalDocument, info: TrackInfo): TrackInfo =>
+  newTrack ? { ...info, id: newTrack() } : info;
 
 export function trackInfo(program: number, drum: boolean, name: string): TrackInfo {
   const own = drum ? "Drums" : (PROGRAM_NAMES[program] ?? "");
@@ -168,7 +318,7 @@ export function trackInfo(program: number, drum: boolean, name: string): TrackIn
 function changedTrack(info: TrackInfo, change: { name?: string; program?: number }): TrackInfo {
   const program = change.program ?? info.program;
   const unnamed = !info.drum && info.name === PROGRAM_NAMES[info.program];
-  return trackInfo(program, info.drum, change.name ?? (unnamed ? "" : info.name));
+  return { ...info, ...trackInfo(program, info.drum, change.name ?? (unnamed ? "" : info.name)) };
 }
 
 function shifted(document: LocalDocument, place: (tick: number) => number): LocalDocument {
@@ -206,7 +356,12 @@ function closed(
     .map((note) => {
       const end = note.onset + note.duration;
       const lost = note.onset < from ? Math.max(0, Math.min(end, to) - from) : 0;
-      return { ...note, duration: Math.max(1, note.duration - lost) };
+      const duration = Math.max(1, note.duration - lost);
+      if (lost === 0 || !note.own || end <= to || !document.kept) {
+        return { ...note, duration };
+      }
+      const ticks = note.own.ticks - Math.round((lost * document.kept.ticksPerQuarter) / document.resolution);
+      return { ...note, duration, own: { ...note.own, duration, ticks } };
     });
   const tempo = document.tempo.map(
     ([tick, micros]) => [tick > from && tick < to ? to : tick, micros] as const,
@@ -234,8 +389,10 @@ export function packDocument(document: LocalDocument, header: DocHeader, rev: nu
     n_notes: document.notes.length,
     before: 0,
   };
-  if (JSON.stringify([facts.bars, facts.tracks]) !== JSON.stringify([header.bars, header.tracks])) {
-    delete facts.controls; // their places were those of the bars and tracks of before
+  if (document.kept) {
+    const clock = new FileClock(document.kept, starts, document.resolution);
+    const place = (tick: number): number => clock.toDocument(tick, Math.floor);
+    facts.controls = heardControls(document.kept).map(([tick, ...rest]) => [place(tick), ...rest]);
   }
   const text = new TextEncoder().encode(JSON.stringify(facts));
   const start = (4 + text.length + 3) & ~3;

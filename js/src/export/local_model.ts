@@ -5,12 +5,14 @@ import { parseDocument, unpackNotes } from "../note_table.ts";
 import { type DocHeader, NOTE_BYTES, type Op, VERSION } from "../protocol.gen.ts";
 import { applyOps, type LocalDocument, packDocument, Refused } from "./local_document.ts";
 import { midiBytes } from "./midi_writer.ts";
+import { type FileFacts, withOwnFile } from "./own_file.ts";
 
-export interface ExportedFiles {
+export interface ExportedFiles extends FileFacts {
   document: DataView;
   midi: Uint8Array;
   worklet?: Uint8Array | undefined;
   simple?: Uint8Array | undefined;
+  desk?: Uint8Array | undefined;
   bank?: Uint8Array | undefined;
 }
 
@@ -42,13 +44,19 @@ export function localModel(state: Partial<State>, name: string, files: ExportedF
 
   const parsed = parseDocument(files.document);
   const header = parsed?.header as DocHeader;
-  const original: LocalDocument = {
-    resolution: header.resolution,
-    metres: header.bars.map(([numerator, denominator]) => [numerator, denominator] as const),
-    tempo: header.tempo_map,
-    tracks: header.tracks,
-    notes: parsed ? Array.from({ length: parsed.notes.count }, (_, row) => noteOf(parsed.notes, row)) : [],
-  };
+  let lastTrack = Math.max(-1, ...header.tracks.map(({ id }, i) => id ?? i));
+  const original: LocalDocument = withOwnFile(
+    {
+      resolution: header.resolution,
+      metres: header.bars.map(([numerator, denominator]) => [numerator, denominator] as const),
+      tempo: header.tempo_map,
+      tracks: header.tracks,
+      newTrack: () => ++lastTrack,
+      notes: parsed ? Array.from({ length: parsed.notes.count }, (_, row) => noteOf(parsed.notes, row)) : [],
+    },
+    files.midi,
+    files,
+  );
   let now = original;
   let rev = header.rev;
   let merged = { key: "", at: 0 };
@@ -97,6 +105,7 @@ export function localModel(state: Partial<State>, name: string, files: ExportedF
       const bytes = now === original ? files.midi.slice() : midiBytes(now, header.title ?? "");
       return [{ name }, [new DataView(bytes.buffer)]];
     },
+    desk: () => [{}, files.desk ? [new DataView(files.desk.slice().buffer)] : []],
     sound: ({ file, part }) => {
       const whole = { bank: files.bank, worklet: files.worklet, simple: files.simple }[String(file)];
       if (!whole) {

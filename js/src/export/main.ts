@@ -1,6 +1,7 @@
 /** Entry of an exported page: unpacks what the page carries and shows the roll. */
 import type { State } from "../model.ts";
-import { localModel } from "./local_model.ts";
+import { type ExportedFiles, localModel } from "./local_model.ts";
+import { tooOld } from "./words.ts";
 
 interface Header {
   state: Partial<State>;
@@ -8,6 +9,8 @@ interface Header {
   name: string;
   /** Sizes of the files that follow, in order. */
   files: Record<string, number>;
+  seats: ExportedFiles["seats"];
+  bars: ExportedFiles["bars"];
 }
 
 async function unpacked(text: string): Promise<Uint8Array<ArrayBuffer>> {
@@ -35,7 +38,10 @@ async function start(el: HTMLElement): Promise<void> {
     midi: files["midi"] as Uint8Array,
     worklet: files["worklet"],
     simple: files["simple"],
+    desk: files["desk"],
     bank: files["bank"],
+    seats: header.seats,
+    bars: header.bars,
   });
   const { initialize, render } = widget();
   initialize({ model });
@@ -45,6 +51,6 @@ async function start(el: HTMLElement): Promise<void> {
 const place = document.getElementById("mgnb");
 if (place) {
   start(place).catch((error: unknown) => {
-    place.textContent = `This page needs a newer browser (${String(error)}).`;
+    place.textContent = tooOld(String(error));
   });
 }

@@ -139,6 +139,15 @@ function dragKind(target: NoteTarget, note: EditNote, at: NotePlace): Drag {
   return at.tick <= note.onset + edge / 2 && note.duration > 4 * edge ? "start" : "move";
 }
 
+/** What a press at a point would take hold of: "edge", "note" or "". */
+export function overNote(target: NoteTarget, at: PointerAt): string {
+  const row = target.noteAt(at);
+  if (row < 0) {
+    return "";
+  }
+  return dragKind(target, noteOf(target.editor.notes, row), target.place(at)) === "move" ? "note" : "edge";
+}
+
 function marquee(target: NoteTarget, ui: UiState): Gesture {
   const { editor } = target;
   const before = editor.selected;

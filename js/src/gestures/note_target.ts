@@ -71,7 +71,7 @@ export class RollNotes implements NoteTarget {
     const [x0, x1] = [Math.min(a.x, b.x), Math.max(a.x, b.x)];
     const [y0, y1] = [Math.min(a.y, b.y) - RULER, Math.max(a.y, b.y) - RULER];
     const ids: number[] = [];
-    for (const lane of ui.lanes) {
+    for (const lane of ui.lanes.filter(({ height }) => height > 0)) {
       const [first, last] = store.notes.range(lane.track, xToTick(view, x0), xToTick(view, x1));
       const [offset, height] = noteBand(lane);
       for (let row = first; row < last; row++) {

@@ -39,7 +39,11 @@ export function defaultLanes(attributes: readonly AttributeInfo[]): string[] {
 /** Every attribute of the model; `chosen` are names, null for the default ones. Bars come before whole tracks. */
 export function laneChoices(caps: Caps, drum: boolean, chosen: readonly string[] | null): LaneChoice[] {
   const attributes = caps.attributes ?? [];
-  const names = chosen ?? defaultLanes(attributes);
+  // the same ones on every track, so that choosing one more changes nothing else
+  const usual = [false, true].flatMap((kind) =>
+    defaultLanes(attributes.filter((info) => applies(info, kind))),
+  );
+  const names = chosen ?? usual;
   const rows = attributes.map((info) => {
     const why = applies(info, drum) ? "" : drum ? strings.laneNotForDrums : strings.laneOnlyDrums;
     return { info, why, shown: names.includes(info.name) };

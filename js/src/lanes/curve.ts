@@ -61,6 +61,13 @@ export function cleared(bars: BarMap, from: number, to: number): Entry[] {
   return Array.from({ length: last - first + 1 }, (_, i): Entry => [first + i, null]);
 }
 
+/** Bars with their levels moved up or down together: as far as all of them stay within the scale. */
+export function raised(known: readonly Entry[], steps: number, size: number): Entry[] {
+  const levels = known.flatMap(([, level]) => (level === null ? [] : [level]));
+  const by = Math.max(-Math.min(...levels), Math.min(size - 1 - Math.max(...levels), steps));
+  return known.map(([bar, level]): Entry => [bar, level === null ? null : level + by]);
+}
+
 export const filled = (bars: readonly number[], level: number | null): Entry[] =>
   bars.map((bar) => [bar, level]);
 

@@ -1,7 +1,7 @@
-/** Drawing curves with the pointer: freehand; Shift: a straight ramp; Alt: clear. */
+/** Drawing curves with the pointer: freehand; Shift: a straight ramp; Alt: clear; Ctrl: the whole curve up or down. */
 import { xToTick } from "../coords.ts";
 import type { Gesture, PointerAt } from "../gestures/gesture.ts";
-import { cleared, type Entry, freehand, type LanePoint, levelAt, ramp } from "./curve.ts";
+import { cleared, type Entry, freehand, type LanePoint, levelAt, raised, ramp } from "./curve.ts";
 import { LANE_FLOOR, LANE_TOP } from "./marks.ts";
 import type { Lane, LaneState } from "./state.ts";
 
@@ -38,9 +38,13 @@ export function drawCurve(state: LaneState, lane: Lane, start: PointerAt, host: 
       host.drawing(lane, barAt(state, lane, last), touched.get(barAt(state, lane, last)) ?? null);
     }
   };
+  const whole = start.toggle ? state.known(lane) : [];
   const stroke = (from: LanePoint, to: LanePoint): void => {
     last = to;
-    if (lane.wide) {
+    if (whole.length > 0) {
+      const steps = Math.round((to.share - first.share) * lane.size);
+      put(raised(whole, steps, lane.size));
+    } else if (lane.wide) {
       put([[-1, start.alt ? null : levelAt(to.share, lane.size)]]);
     } else if (start.alt) {
       put(cleared(state.bars, from.tick, to.tick));

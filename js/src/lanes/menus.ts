@@ -30,11 +30,36 @@ export function lanesMenu(state: LaneState): MenuPage {
   if (absent.length > 0) {
     items.push({ label: strings.laneAbsent(absent.join(", ")), disabled: true });
   }
+  const { store } = state;
+  if (store.caps.chords) {
+    const shown = store.get("show_chords") !== false;
+    items.unshift({
+      label: `${strings.chords} (${strings.lanePerBar})`,
+      checked: shown,
+      several: true,
+      testid: "mgnb-lane-choice-chords",
+      run: () => {
+        store.save("show_chords", !shown);
+        store.changed("wishes");
+      },
+    });
+  }
+  for (const { label, why } of store.caps.piece_absent ?? []) {
+    items.push({ label: strings.pieceWithout(label, why), disabled: true });
+  }
   return page(strings.lanesMenuTitle, items);
 }
 
-/** Fill, randomise, copy what is measured, clear, hide. */
-export function actionsMenu(state: LaneState, lane: Lane): MenuPage {
+/** What can be done to a whole curve, by key (on a bar of the lane) and by menu. */
+export interface CurveAction {
+  key: string;
+  label: string;
+  testid: string;
+  disabled?: boolean;
+  run(): void;
+}
+
+export function curveActions(state: LaneState, lane: Lane): CurveAction[] {
   const { info, size } = lane;
   const bars = state.scope(lane);
   const wished = (bar: number): number | undefined => lane.marks(bar).requested;
@@ -42,8 +67,7 @@ export function actionsMenu(state: LaneState, lane: Lane): MenuPage {
     wished(lane.wide ? -1 : state.at.bar) ??
     bars.map(wished).find((value) => value !== undefined) ??
     Math.floor((size - 1) / 2);
-  const where = lane.wide ? strings.wholeTrack : strings.barsNamed(barRanges(bars), bars.length);
-  const put = (entries: readonly Entry[]) => (): void => {
+  const put = (entries: readonly Entry[]): void => {
     state.write(lane, entries);
     state.selectDrawn(
       lane,
@@ -54,20 +78,38 @@ export function actionsMenu(state: LaneState, lane: Lane): MenuPage {
     const { measured } = lane.marks(bar);
     return measured === undefined ? [] : [[bar, measured]];
   });
-  const items: MenuItem[] = [
+  return [
     {
+      key: "f",
       label: strings.laneFill(levelText(info, level)),
       testid: "mgnb-lane-fill",
-      run: put(filled(bars, level)),
+      run: () => put(filled(bars, level)),
     },
     {
+      key: "r",
       label: strings.laneRandom,
       testid: "mgnb-lane-random",
-      run: () => put(randomised(bars, (bar) => lane.marks(bar).reach ?? [0, size - 1]))(),
+      run: () => put(randomised(bars, (bar) => lane.marks(bar).reach ?? [0, size - 1])),
     },
-    { label: strings.laneCopy, testid: "mgnb-lane-copy", disabled: known.length === 0, run: put(known) },
-    { label: strings.laneClear, testid: "mgnb-lane-clear", run: put(filled(bars, null)) },
-    { label: strings.laneHide, run: () => state.showLane(info.name, false) },
+    {
+      key: "m",
+      label: strings.laneCopy,
+      testid: "mgnb-lane-copy",
+      disabled: known.length === 0,
+      run: () => put(known),
+    },
+    { key: "x", label: strings.laneClear, testid: "mgnb-lane-clear", run: () => put(filled(bars, null)) },
   ];
-  return page(`${attributeLabel(info)}: ${where}`, items);
+}
+
+/** Fill, randomise, copy what is measured, clear, hide. */
+export function actionsMenu(state: LaneState, lane: Lane): MenuPage {
+  const bars = state.scope(lane);
+  const where = lane.wide ? strings.wholeTrack : strings.barsNamed(barRanges(bars), bars.length);
+  const items: MenuItem[] = curveActions(state, lane).map(({ key, label, ...rest }) => ({
+    ...rest,
+    label: strings.laneKey(label, key.toUpperCase()),
+  }));
+  items.push({ label: strings.laneHide, run: () => state.showLane(lane.info.name, false) });
+  return page(`${attributeLabel(lane.info)}: ${where}`, items);
 }

@@ -6,12 +6,15 @@ import { wheel } from "../gestures/pan_zoom.ts";
 import type { Action } from "../keyboard.ts";
 import { colourOf } from "../layers/scene.ts";
 import { Menus } from "../panel/menu.ts";
-import type { Change, Store } from "../store.ts";
+import { makeChips } from "../panel/piece.ts";
+import type { Store } from "../store.ts";
 import { strings } from "../strings.ts";
+import type { Change } from "../synced.ts";
 import type { Palette } from "../theme.ts";
 import { Timers } from "../timers.ts";
 import type { UiState } from "../ui_state.ts";
 import { attributeLabel, levelText } from "./choice.ts";
+import { makeChords } from "./chords.ts";
 import { barAt, drawCurve, pointIn } from "./draw.ts";
 import { adherenceText, drawLanes, levelY } from "./marks.ts";
 import { actionsMenu, lanesMenu } from "./menus.ts";
@@ -35,6 +38,8 @@ export interface LanePanel {
   dirty(): void;
   update(changes: ReadonlySet<Change>): void;
   toggle(): void;
+  /** Opens the field for the chords of the selected bars. */
+  typeChords(): void;
   setPlayhead(tick: number): void;
   /** Client coordinates of a level in a bar (-1: whole track): for tests. */
   point(name: string, bar: number, level: number): { x: number; y: number } | null;
@@ -90,6 +95,14 @@ export function makeLanes(host: LaneHost): LanePanel {
       read(lane, lane.wide ? -1 : state.at.bar);
     }
   });
+  const chords = makeChords({
+    store,
+    ui,
+    announce: host.announce,
+    openMenu: (page, opener) => menus().open(page, opener),
+    generate: () => host.run({ do: "generate" }),
+  });
+  const chips = makeChips(store, (page, opener) => menus().open(page, opener));
   const area = h("div", { class: "mgnb-lane-area" }, canvas, playhead, sliders.element, tip);
   const element = h(
     "div",
@@ -98,9 +111,11 @@ export function makeLanes(host: LaneHost): LanePanel {
       "div",
       { class: "mgnb-lane-strip" },
       h("div", { class: "mgnb-lane-side" }, dot, tracks, choose),
+      chips.element,
       readout,
       legend,
     ),
+    chords.element,
     h("div", { class: "mgnb-lane-body" }, heads, area),
   );
   let made: Menus | null = null;
@@ -115,6 +130,10 @@ export function makeLanes(host: LaneHost): LanePanel {
   // ---------------------------------------------------------------- painting
 
   const paint = (): void => {
+    if (!ui.visible) {
+      canvas.width = canvas.height = 0; // out of sight: no bitmap
+      return;
+    }
     const { width } = ui.viewport;
     const dpr = globalThis.devicePixelRatio || 1;
     const [w, hgt] = [Math.round(width * dpr), Math.round(state.height * dpr)];
@@ -132,12 +151,14 @@ export function makeLanes(host: LaneHost): LanePanel {
     ctx.setTransform(dpr, 0, 0, dpr, 0, 0);
     ctx.clearRect(0, 0, width, state.height);
     const colour = colourOf(palette, state.track).solid;
+    element.style.setProperty("--mgnb-lane-colour", colour);
     drawLanes(ctx, { view: ui.viewport, dpr, bars: state.bars, palette, colour, rows: state.lanes });
   };
   const dirty = (): void => {
     if (frame === 0 && state.open && !signal.aborted && typeof requestAnimationFrame === "function") {
       frame = requestAnimationFrame(() => {
         frame = 0;
+        chords.place();
         paint();
       });
       timers.once("sliders", SLIDERS_MS, () => sliders.update());
@@ -320,8 +341,9 @@ export function makeLanes(host: LaneHost): LanePanel {
       );
     }
     tracks.value = String(state.track);
-    element.style.setProperty("--mgnb-lane-colour", colourOf(host.palette(), state.track).solid);
     setAttr(element, "data-track", state.track);
+    chords.refresh();
+    chips.update();
     dirty();
   };
 
@@ -341,6 +363,13 @@ export function makeLanes(host: LaneHost): LanePanel {
       if (mine.some((name) => changes.has(name))) {
         refresh();
       }
+    },
+    typeChords: () => {
+      if (!state.open) {
+        state.toggle();
+        refresh();
+      }
+      chords.type();
     },
     toggle: () => {
       state.toggle();

@@ -4,6 +4,7 @@ import { h, setAttr } from "../dom.ts";
 import { strings } from "../strings.ts";
 import { attributeLabel, levelText } from "./choice.ts";
 import { adherenceText, type Marks } from "./marks.ts";
+import { curveActions } from "./menus.ts";
 import type { Lane, LaneState } from "./state.ts";
 
 const MAX_BARS = 64;
@@ -158,9 +159,18 @@ function press(
     Delete: () => null,
     Backspace: () => null,
   };
+  const put = (at: number, level: number | null): void => {
+    state.write(lane, [[at, level]]);
+    state.selectDrawn(lane, level === null ? [] : [at]);
+  };
   const level = levels[event.key];
   if (level) {
-    state.write(lane, [[bar, level()]]);
+    put(bar, level());
+    return true;
+  }
+  const whole = curveActions(state, lane).find(({ key }) => key === event.key);
+  if (whole) {
+    whole.disabled || whole.run();
     return true;
   }
   const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
@@ -169,7 +179,7 @@ function press(
   }
   const next = Math.max(0, Math.min(state.bars.n - 1, bar + step));
   if (event.shiftKey && next !== bar) {
-    state.write(lane, [[next, requested ?? null]]);
+    put(next, requested ?? null);
   }
   focus(lane, next);
   return true;

@@ -23,6 +23,10 @@ export class LaneState {
   /** Where the keyboard is: a lane and a bar of it. */
   at: { name: string; bar: number } = { name: "", bar: 0 };
   private remembered: string[] | null = null;
+  /** The selection that was followed last: a track chosen by hand stays until other bars are selected. */
+  private followed = Selection.empty;
+  /** What drawing has selected: the next curve adds its bars to it. */
+  private drawn = Selection.empty;
 
   constructor(
     readonly store: Store,
@@ -44,7 +48,9 @@ export class LaneState {
   /** There is (or was) a model, and somebody wants to see lanes. */
   get open(): boolean {
     const { store } = this;
-    return !!store.caps.attributes?.length && store.bars.n > 0 && this.chosen?.length !== 0;
+    return (
+      !!store.caps.attributes?.length && store.bars.n * store.tracks.length > 0 && this.chosen?.length !== 0
+    );
   }
 
   get height(): number {
@@ -55,10 +61,12 @@ export class LaneState {
   /** Follows the selection and `caps`. */
   refresh(): void {
     const { store, ui } = this;
-    const tracks = store.selection.tracks();
-    if (tracks.length > 0 && !tracks.includes(this.track)) {
+    const { selection } = store;
+    const tracks = selection.tracks();
+    if (!selection.equals(this.followed) && tracks.length > 0 && !tracks.includes(this.track)) {
       this.track = tracks.includes(ui.cursor[0]) ? ui.cursor[0] : (tracks[0] as number);
     }
+    this.followed = selection;
     this.track = Math.max(0, Math.min(store.tracks.length - 1, this.track));
     this.choices = laneChoices(store.caps, this.drum, this.chosen);
     let top = 0;
@@ -112,17 +120,30 @@ export class LaneState {
     this.store.setCurve(lane.info.name, this.track, entries);
   }
 
+  /** What is asked for in the bars that an action is for. */
+  known(lane: Lane): Entry[] {
+    return this.scope(lane).flatMap((bar): Entry[] => {
+      const { requested } = lane.marks(bar);
+      return requested === undefined ? [] : [[bar, requested]];
+    });
+  }
+
   /** Bars that a menu's action is for: the selected ones of this track, else all. */
   scope(lane: Lane): number[] {
     const selected = this.store.selection.bars(this.track);
     return lane.wide ? [-1] : selected.length > 0 ? selected : this.allBars();
   }
 
-  /** A curve is drawn to be generated: with nothing selected, the bars under it are selected. */
+  /**
+   * A curve is drawn to be generated: with nothing selected, the bars under it are selected, and those of
+   * the next curves with them.
+   */
   selectDrawn(lane: Lane, bars: readonly number[]): void {
     const { store } = this;
-    if (store.selection.size === 0 && !lane.wide && bars.length > 0) {
-      store.select(Selection.of(bars.map((bar) => [this.track, bar])));
+    const untouched = store.selection.size === 0 || store.selection.equals(this.drawn);
+    if (untouched && !lane.wide && bars.length > 0) {
+      this.drawn = store.selection.union(Selection.of(bars.map((bar) => [this.track, bar])));
+      store.select(this.drawn);
     }
   }
 

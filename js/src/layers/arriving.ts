@@ -1,5 +1,5 @@
 /** Provisional notes of a running job: they pop in as they arrive. */
-import { rowTop, tickToX } from "../coords.ts";
+import { laneOf, rowTop, tickToX } from "../coords.ts";
 import { levelOf, noteBand, noteWidth, outlineFresh } from "./notes.ts";
 import { colourOf, type Layer } from "./scene.ts";
 
@@ -8,7 +8,7 @@ export const POP_MS = 280;
 export const drawArriving: Layer = (ctx, scene) => {
   const { view, palette } = scene;
   for (const batch of scene.batches) {
-    const lane = scene.lanes[batch.track];
+    const lane = laneOf(scene.lanes, batch.track);
     if (!lane) {
       continue;
     }

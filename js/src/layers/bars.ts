@@ -2,7 +2,7 @@
 
 import { CELL_FINISHED, CELL_SELECTED, CELL_TARGET } from "../cell_states.ts";
 import { cellRect } from "../coords.ts";
-import { type Layer, type Scene, snap, visibleBars, visibleLanes } from "./scene.ts";
+import { type Layer, patternStart, type Scene, snap, visibleBars, visibleLanes } from "./scene.ts";
 
 const HATCH_STEP = 8;
 
@@ -61,7 +61,8 @@ function hatchCells(ctx: CanvasRenderingContext2D, scene: Scene): void {
     ctx.clip();
     ctx.beginPath();
     // Lines share one origin, so that the hatch runs through neighbouring cells.
-    const from = Math.floor((x - y - h) / HATCH_STEP) * HATCH_STEP;
+    const origin = patternStart(scene, HATCH_STEP);
+    const from = origin + Math.floor((x - y - h - origin) / HATCH_STEP) * HATCH_STEP;
     for (let c = from; c < x + w - y + HATCH_STEP; c += HATCH_STEP) {
       ctx.moveTo(c + y, y);
       ctx.lineTo(c + y + h, y + h);

@@ -1,5 +1,5 @@
 /** Hovered cell and keyboard cursor. */
-import { cellRect } from "../coords.ts";
+import { cellRect, laneOf } from "../coords.ts";
 import type { Layer, Scene } from "./scene.ts";
 
 export const drawCursor: Layer = (ctx, scene) => {
@@ -15,7 +15,7 @@ function outline(
   width: number,
   colour: string,
 ): void {
-  const lane = cell && scene.lanes[cell[0]];
+  const lane = cell && laneOf(scene.lanes, cell[0]);
   if (!cell || !lane || cell[1] >= scene.bars.n) {
     return;
   }

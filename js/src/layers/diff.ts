@@ -1,7 +1,7 @@
 /** What the last generation removed: hollow and dashed beside the new notes, or full when comparing with before. */
 import { type Lane, rowTop, tickToX } from "../coords.ts";
-import { levelOf, noteBand, noteWidth, windowOf } from "./notes.ts";
-import { colourOf, type Layer, type Scene, visibleLanes } from "./scene.ts";
+import { levelOf, noteBand, noteWidth } from "./notes.ts";
+import { colourOf, type Layer, type Scene, visibleLanes, windowOf } from "./scene.ts";
 
 export const drawDiff: Layer = (ctx, scene) => {
   if (scene.compare === "off" || scene.running || scene.removed.count === 0) {

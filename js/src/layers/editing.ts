@@ -1,26 +1,27 @@
 /** What editing shows above the notes: selected notes, notes being drawn or dragged, marquee, loudness stems. */
-import { type Lane, rowTop, tickToX } from "../coords.ts";
-import type { EditNote } from "../edit/notes.ts";
+import { type Lane, laneOf, rowTop, tickToX } from "../coords.ts";
+import { type EditNote, noteOf } from "../edit/notes.ts";
 import { RULER } from "../hit_test.ts";
-import { noteBand, noteWidth, windowOf } from "./notes.ts";
-import { colourOf, hairline, type Layer, type Scene, visibleLanes } from "./scene.ts";
+import { noteBand, noteWidth } from "./notes.ts";
+import { colourOf, hairline, type Layer, type Scene, snap, visibleLanes, windowOf } from "./scene.ts";
 
+/** Above the notes, painted with every frame: what a gesture would do. */
 export const drawEditing: Layer = (ctx, scene) => {
-  if (scene.stems) {
-    drawStems(ctx, scene);
-  }
-  drawSelected(ctx, scene);
-  for (const note of scene.preview?.notes ?? []) {
-    drawPreview(ctx, scene, note);
+  const notes = scene.preview?.notes ?? [];
+  for (const note of notes) {
+    if (scene.stems) {
+      const lane = laneOf(scene.lanes, note.track);
+      if (lane) {
+        stem(ctx, scene, lane, note.onset, note.velocity);
+      }
+    } else {
+      drawPreview(ctx, scene, note);
+    }
   }
   drawMarquee(ctx, scene);
 };
 
-function place(
-  scene: Scene,
-  lane: Lane,
-  note: EditNote,
-): [x: number, y: number, w: number, h: number] | null {
+function place(scene: Scene, lane: Lane, note: EditNote): [x: number, y: number, w: number, h: number] {
   const row = lane.rowOf[note.pitch] as number;
   const [offset, height] = noteBand(lane);
   // A pitch without a row of its own is shown at the edge it lies beyond.
@@ -34,47 +35,41 @@ function place(
   ];
 }
 
-function drawSelected(ctx: CanvasRenderingContext2D, scene: Scene): void {
+/** Selected notes wear a frame; where many notes are in sight, a plain one. */
+export const drawSelected: Layer = (ctx, scene) => {
   if (scene.selectedNotes.size === 0) {
     return;
   }
   const [from, to] = windowOf(scene);
-  const { notes, palette } = scene;
-  ctx.strokeStyle = palette.accent;
+  const { notes, palette, preview, detailed } = scene;
+  ctx.strokeStyle = ctx.fillStyle = palette.accent;
   ctx.lineWidth = 2;
   for (const lane of visibleLanes(scene)) {
     const [first, last] = notes.range(lane.track, from, to);
     for (let i = first; i < last; i++) {
       const id = notes.ids[i] as number;
-      if (!scene.selectedNotes.has(id) || scene.preview?.hide.has(id)) {
+      if (!scene.selectedNotes.has(id) || preview?.hide.has(id)) {
         continue;
       }
-      const rect = place(scene, lane, {
-        id,
-        track: lane.track,
-        onset: notes.onsets[i] as number,
-        duration: notes.durations[i] as number,
-        pitch: notes.pitches[i] as number,
-        velocity: 0,
-        micro: 0,
-      });
-      if (rect) {
-        const [x, y, w, h] = rect;
+      const [x, y, w, h] = place(scene, lane, noteOf(notes, i));
+      if (detailed) {
         ctx.beginPath();
         ctx.roundRect(x - 1.5, y - 1.5, w + 3, h + 3, 3.5);
         ctx.stroke();
+      } else {
+        ctx.fillRect(x - 1, y - 1, w + 2, 1.5);
+        ctx.fillRect(x - 1, y + h - 0.5, w + 2, 1.5);
       }
     }
   }
-}
+};
 
 function drawPreview(ctx: CanvasRenderingContext2D, scene: Scene, note: EditNote): void {
-  const lane = scene.lanes[note.track];
-  const rect = lane && place(scene, lane, note);
-  if (!lane || !rect) {
+  const lane = laneOf(scene.lanes, note.track);
+  if (!lane) {
     return;
   }
-  const [x, y, w, h] = rect;
+  const [x, y, w, h] = place(scene, lane, note);
   const colours = colourOf(scene.palette, note.track);
   ctx.fillStyle = colours.solid;
   ctx.strokeStyle = scene.palette.accent;
@@ -86,28 +81,43 @@ function drawPreview(ctx: CanvasRenderingContext2D, scene: Scene, note: EditNote
 }
 
 /** Loudness of every note as a stem in its lane: the lane's height is velocity 127. */
-function drawStems(ctx: CanvasRenderingContext2D, scene: Scene): void {
+export const drawStems: Layer = (ctx, scene) => {
+  if (!scene.stems) {
+    return;
+  }
   const [from, to] = windowOf(scene);
-  const { notes, view, palette } = scene;
-  const changed = new Map((scene.preview?.notes ?? []).map((note) => [note.id, note.velocity]));
+  const { notes, preview } = scene;
   for (const lane of visibleLanes(scene)) {
-    const bottom = lane.y + lane.height - view.top;
     const [first, last] = notes.range(lane.track, from, to);
-    ctx.strokeStyle = palette.muted;
-    ctx.fillStyle = palette.text;
-    ctx.lineWidth = hairline(scene.dpr);
     for (let i = first; i < last; i++) {
-      const velocity = changed.get(notes.ids[i] as number) ?? (notes.velocities[i] as number);
-      const x = tickToX(view, notes.onsets[i] as number);
-      const top = bottom - (velocity / 127) * (lane.height - 6);
-      ctx.beginPath();
-      ctx.moveTo(x, bottom);
-      ctx.lineTo(x, top);
-      ctx.stroke();
-      ctx.beginPath();
-      ctx.arc(x, top, 2.5, 0, 2 * Math.PI);
-      ctx.fill();
+      if (!preview?.hide.has(notes.ids[i] as number)) {
+        stem(ctx, scene, lane, notes.onsets[i] as number, notes.velocities[i] as number);
+      }
     }
+  }
+};
+
+function stem(
+  ctx: CanvasRenderingContext2D,
+  scene: Scene,
+  lane: Lane,
+  onset: number,
+  velocity: number,
+): void {
+  const { view, palette, dpr } = scene;
+  const bottom = lane.y + lane.height - view.top;
+  const x = tickToX(view, onset);
+  const top = bottom - (velocity / 127) * (lane.height - 6);
+  const line = hairline(dpr);
+  ctx.fillStyle = palette.muted;
+  ctx.fillRect(snap(x, dpr), top, line, bottom - top);
+  ctx.fillStyle = palette.text;
+  if (scene.detailed) {
+    ctx.beginPath();
+    ctx.arc(x, top, 2.5, 0, 2 * Math.PI);
+    ctx.fill();
+  } else {
+    ctx.fillRect(x - 1.5, top - 1.5, 3, 3);
   }
 }
 

@@ -1,4 +1,4 @@
-/** Lane backgrounds, key rows, bar and beat lines. */
+/** Lane backgrounds and key rows; bar and beat lines. */
 import { rowTop, tickToX } from "../coords.ts";
 import { hairline, type Layer, type Scene, snap, visibleBars, visibleLanes } from "./scene.ts";
 
@@ -7,7 +7,7 @@ const SUBBEAT_MIN_PX = 11;
 const ROW_MIN_PX = 4.5;
 const BLACK = new Set([1, 3, 6, 8, 10]);
 
-export const drawGrid: Layer = (ctx, scene) => {
+export const drawLanes: Layer = (ctx, scene) => {
   const { view, bars, palette, dpr } = scene;
   ctx.fillStyle = palette.background;
   ctx.fillRect(0, 0, view.width, view.height);
@@ -19,12 +19,6 @@ export const drawGrid: Layer = (ctx, scene) => {
     if (lane.rowHeight >= ROW_MIN_PX) {
       drawRows(ctx, scene, lane, right);
     }
-  }
-  drawTimeLines(ctx, scene);
-  ctx.fillStyle = palette.border;
-  for (const lane of visibleLanes(scene)) {
-    const line = hairline(dpr);
-    ctx.fillRect(0, snap(lane.y + lane.height - view.top, dpr) - line, view.width, line);
   }
 };
 
@@ -50,7 +44,17 @@ function drawRows(
   });
 }
 
-function drawTimeLines(ctx: CanvasRenderingContext2D, scene: Scene): void {
+export const drawTimeLines: Layer = (ctx, scene) => {
+  drawVerticals(ctx, scene);
+  const { view, palette, dpr } = scene;
+  ctx.fillStyle = palette.border;
+  for (const lane of visibleLanes(scene)) {
+    const line = hairline(dpr);
+    ctx.fillRect(0, snap(lane.y + lane.height - view.top, dpr) - line, view.width, line);
+  }
+};
+
+function drawVerticals(ctx: CanvasRenderingContext2D, scene: Scene): void {
   const { view, bars, palette, dpr } = scene;
   const [first, last] = visibleBars(scene);
   const line = hairline(dpr);
@@ -92,7 +96,7 @@ const contentBottom = (scene: Scene): number => {
 };
 
 /** Bars between two drawn bar lines or numbers: 1, 2, 4, 8, … so that they stay apart. */
-export function barStride(scene: Scene, minPx = 6): number {
+export function barStride(scene: Scene, minPx = 10): number {
   const { bars, view } = scene;
   const barPx = (bars.end / Math.max(1, bars.n)) * view.scale;
   let stride = 1;

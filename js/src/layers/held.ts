@@ -1,5 +1,5 @@
 /** Bars that are held to a take: its number in the corner. */
-import { cellRect } from "../coords.ts";
+import { cellRect, laneOf } from "../coords.ts";
 import { FONT, type Layer } from "./scene.ts";
 
 const SIZE = 15;
@@ -10,7 +10,7 @@ export const drawHeld: Layer = (ctx, scene) => {
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
   for (const [track, bar, number] of scene.held) {
-    const lane = scene.lanes[track];
+    const lane = laneOf(scene.lanes, track);
     if (lane) {
       const rect = cellRect(view, bars, lane, bar);
       ctx.fillStyle = palette.accent;

@@ -5,10 +5,10 @@ import { FONT, hairline, type Layer, type Scene, snap, visibleLanes } from "./sc
 
 export const KEYS_WIDTH = 58;
 const BLACK = new Set([1, 3, 6, 8, 10]);
-const NAMES = ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
+export const pitchNames = ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
 const LABEL_GAP_PX = 11;
 
-export const pitchName = (pitch: number): string => `${NAMES[pitch % 12]}${Math.floor(pitch / 12) - 1}`;
+export const pitchName = (pitch: number): string => `${pitchNames[pitch % 12]}${Math.floor(pitch / 12) - 1}`;
 
 export const drawKeys =
   (drumNames: Readonly<Record<string, string>>): Layer =>

@@ -4,7 +4,7 @@ import { CELL_TARGET } from "../cell_states.ts";
 import { type Lane, rowTop, tickToX } from "../coords.ts";
 import type { NoteTable } from "../note_table.ts";
 import { FLAG_GENERATED } from "../protocol.gen.ts";
-import { colourOf, type Layer, type Scene, snap, visibleLanes } from "./scene.ts";
+import { colourOf, type Layer, type Scene, snap, visibleLanes, windowOf } from "./scene.ts";
 
 /** Up to this many visible notes get rounded corners and outlines. */
 export const DETAIL_LIMIT = 800;
@@ -13,21 +13,15 @@ const LEVELS = 4;
 
 export const drawNotes: Layer = (ctx, scene) => {
   const lanes = visibleLanes(scene);
-  const detailed = countVisible(scene, lanes) <= DETAIL_LIMIT;
   for (const lane of lanes) {
     ctx.save();
     ctx.beginPath();
     ctx.rect(0, lane.y - scene.view.top, scene.view.width, lane.height);
     ctx.clip();
-    (detailed ? drawDetailed : drawPlain)(ctx, scene, lane);
+    (scene.detailed ? drawDetailed : drawPlain)(ctx, scene, lane);
     ctx.restore();
   }
 };
-
-export function windowOf(scene: Scene): [from: number, to: number] {
-  const { view } = scene;
-  return [view.left, view.left + view.width / view.scale];
-}
 
 export function countVisible(scene: Scene, lanes: readonly Lane[]): number {
   const [from, to] = windowOf(scene);

@@ -1,7 +1,7 @@
 /** What bars are to the model: hidden (veiled and hatched), locked (a bar at the top and a padlock), to be written. */
 import { CELL_GENERATE, CELL_HIDDEN, CELL_IGNORED, CELL_LOCKED } from "../cell_states.ts";
-import { cellRect, type Lane, tickToX } from "../coords.ts";
-import { type Layer, type Scene, visibleBars, visibleLanes } from "./scene.ts";
+import { cellRect, type Lane, laneOf, tickToX } from "../coords.ts";
+import { type Layer, patternStart, type Scene, visibleBars, visibleLanes } from "./scene.ts";
 
 const HATCH = 7;
 const ANY = CELL_GENERATE | CELL_HIDDEN | CELL_LOCKED | CELL_IGNORED;
@@ -34,7 +34,8 @@ function drawCell(ctx: CanvasRenderingContext2D, scene: Scene, lane: Lane, bar: 
     ctx.lineWidth = 1;
     ctx.beginPath();
     // The other way than bars that are being written; one origin, so that it runs through neighbours.
-    for (let c = Math.floor((x + y) / HATCH) * HATCH; c < x + w + y + h; c += HATCH) {
+    const origin = patternStart(scene, HATCH);
+    for (let c = origin + Math.floor((x + y - origin) / HATCH) * HATCH; c < x + w + y + h; c += HATCH) {
       ctx.moveTo(c - y, y);
       ctx.lineTo(c - y - h, y + h);
     }
@@ -102,7 +103,7 @@ function drawSeen(ctx: CanvasRenderingContext2D, scene: Scene): void {
   ctx.strokeRect(x + 1, 1 - view.top, right - x - 2, Math.max(...scene.lanes.map((l) => l.y + l.height)) - 2);
   ctx.strokeStyle = palette.accent;
   for (const [track, bar] of seen.targets) {
-    const lane = scene.lanes[track];
+    const lane = laneOf(scene.lanes, track);
     if (lane) {
       const cell = cellRect(view, bars, lane, bar);
       ctx.strokeRect(cell.x + 2, cell.y + 2, cell.w - 4, cell.h - 4);

@@ -6,7 +6,9 @@ import { RULER, RULER_BARS } from "../hit_test.ts";
 import { barStride } from "./grid.ts";
 import { FONT, hairline, type Layer, type Scene, snap, visibleBars } from "./scene.ts";
 
-const NUMBER_MIN_PX = 30;
+/** Room of a bar number: its digits, and what lies between two. */
+const DIGIT_PX = 8;
+const NUMBER_GAP_PX = 16;
 
 export const drawRuler: Layer = (ctx, scene) => {
   const { view, palette, dpr } = scene;
@@ -50,9 +52,10 @@ function drawLoop(ctx: CanvasRenderingContext2D, scene: Scene): void {
 function drawNumbers(ctx: CanvasRenderingContext2D, scene: Scene): void {
   const { view, bars, palette, dpr } = scene;
   const [first, last] = visibleBars(scene);
-  const stride = barStride(scene, NUMBER_MIN_PX);
+  const stride = barStride(scene, NUMBER_GAP_PX + DIGIT_PX * String(bars.n).length);
   ctx.textBaseline = "middle";
-  for (let bar = first - (first % stride); bar <= last; bar++) {
+  // The numbers of bars further left reach into a strip that is painted alone.
+  for (let bar = Math.max(0, first - (first % stride) - 3 * stride); bar <= last; bar++) {
     const x = tickToX(view, bars.start(bar));
     const change = bars.changesMetre(bar);
     if (bar % stride === 0) {

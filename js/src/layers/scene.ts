@@ -11,6 +11,12 @@ import type { Marquee, NotePreview, UiState } from "../ui_state.ts";
 
 export interface Scene {
   view: Viewport;
+  /** The part of the window that is painted, in its pixels: all of it, or a strip that has just come into sight. */
+  part: readonly [from: number, to: number];
+  /** How many notes are in sight, about. */
+  inSight: number;
+  /** Few enough notes in sight for rounded corners and outlines. */
+  detailed: boolean;
   /** Device pixels per CSS pixel. */
   dpr: number;
   bars: BarMap;
@@ -54,6 +60,9 @@ export function gatherScene(
   return {
     ...look,
     view: ui.viewport,
+    part: [0, ui.viewport.width],
+    inSight: 0,
+    detailed: true,
     bars: store.bars,
     lanes: ui.lanes,
     notes: store.notes,
@@ -99,8 +108,22 @@ export function visibleLanes(scene: Scene): Lane[] {
   return scene.lanes.filter((lane) => lane.y + lane.height > top && lane.y < top + height);
 }
 
-/** First and last (included) bar that touch the window. */
+/** First and last (included) bar that touch the painted part. */
 export function visibleBars(scene: Scene): [first: number, last: number] {
-  const { view, bars } = scene;
-  return [bars.at(view.left), bars.at(view.left + view.width / view.scale)];
+  const { bars } = scene;
+  const [from, to] = windowOf(scene);
+  return [bars.at(from), bars.at(to)];
 }
+
+/** Outlines and short drum hits are drawn beyond their notes' ticks, in pixels. */
+const BEFORE_PX = 20;
+const AFTER_PX = 6;
+
+/** Ticks of what may be seen in the painted part. */
+export function windowOf({ view, part }: Scene): [from: number, to: number] {
+  return [view.left + (part[0] - BEFORE_PX) / view.scale, view.left + (part[1] + AFTER_PX) / view.scale];
+}
+
+/** Where a pattern of lines `step` apart begins, so that it moves with the music. */
+export const patternStart = ({ view, dpr }: Scene, step: number): number =>
+  -((Math.round(view.left * view.scale * dpr) / dpr) % step);

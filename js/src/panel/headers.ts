@@ -140,6 +140,7 @@ function updateHeader(row: Header, track: number, state: HeaderState): void {
   if (!info || !lane) {
     return;
   }
+  row.element.hidden = lane.height === 0;
   const { style } = row.element;
   style.transform = `translateY(${lane.y - state.top}px)`;
   style.height = `${lane.height}px`;

@@ -1,8 +1,8 @@
 /** Status line, progress bar, the banner for problems, and the live region that says what happens. */
-import { h, icon, setAttr, setText } from "../dom.ts";
-import type { Problem } from "../model.ts";
+import { h, setAttr, setText } from "../dom.ts";
 import type { Store } from "../store.ts";
 import { strings } from "../strings.ts";
+import { makeNotices } from "./notices.ts";
 
 export interface StatusLine {
   element: HTMLElement;
@@ -32,23 +32,6 @@ export function makeStatus(dismiss: () => void, aside: HTMLElement): StatusLine 
     bar,
   );
   const live = h("div", { class: "mgnb-hidden", attrs: { role: "status", "aria-live": "polite" } });
-  const message = h("div", { class: "mgnb-banner-message" });
-  const hint = h("div", { class: "mgnb-banner-hint" });
-  const banner = h(
-    "div",
-    { class: "mgnb-banner", testid: "mgnb-error", attrs: { role: "alert" } },
-    h("div", { class: "mgnb-banner-text" }, message, hint),
-    h(
-      "button",
-      {
-        class: "mgnb-button mgnb-tool",
-        title: strings.dismiss,
-        attrs: { type: "button", "aria-label": strings.dismiss },
-        on: { click: dismiss },
-      },
-      icon("close"),
-    ),
-  );
   const element = h("div", { class: "mgnb-status" }, progress, text, aside, detail);
   let spoken = "";
   const announce = (words: string): void => {
@@ -57,9 +40,11 @@ export function makeStatus(dismiss: () => void, aside: HTMLElement): StatusLine 
       live.textContent = words;
     }
   };
+  const notices = makeNotices(dismiss, announce);
+  let away = false;
   return {
     element,
-    banner,
+    banner: notices.element,
     live,
     announce,
     update: (store) => {
@@ -72,24 +57,16 @@ export function makeStatus(dismiss: () => void, aside: HTMLElement): StatusLine 
       setAttr(progress, "aria-valuenow", Math.round(share * 100));
       setAttr(progress, "aria-hidden", store.running ? null : "true");
       bar.style.width = `${(share * 100).toFixed(1)}%`;
-      showProblem(banner, message, hint, store.problem);
+      notices.update(store);
+      if (away && store.connection.lost === "") {
+        announce(strings.lostBack);
+      }
+      away = store.connection.viewOnly;
       if (!store.running && store.outcome) {
         announce(store.outcome);
       }
     },
   };
-}
-
-function showProblem(
-  banner: HTMLElement,
-  message: HTMLElement,
-  hint: HTMLElement,
-  problem: Problem | null,
-): void {
-  banner.hidden = problem === null;
-  setText(message, problem?.message ?? "");
-  setText(hint, problem?.hint ?? "");
-  hint.hidden = !problem?.hint;
 }
 
 /** What is going on, in one phrase. */

@@ -6,6 +6,8 @@ import type { AttributeInfo, Cell } from "../protocol.gen.ts";
 import { describe } from "../selection.ts";
 import type { Store } from "../store.ts";
 import { strings } from "../strings.ts";
+import type { MenuPage } from "./menu.ts";
+import { makeChips, makeChordField, makeTakeCount } from "./piece.ts";
 import { makeSettings } from "./settings.ts";
 
 export interface SteerPanel {
@@ -20,7 +22,7 @@ interface Row {
   update(cells: readonly Cell[]): void;
 }
 
-export function makeSteer(store: Store): SteerPanel {
+export function makeSteer(store: Store, openMenu: (page: MenuPage, opener: HTMLElement) => void): SteerPanel {
   const title = h("div", { class: "mgnb-steer-title" });
   const clear = h("button", {
     class: "mgnb-button mgnb-link",
@@ -43,6 +45,9 @@ export function makeSteer(store: Store): SteerPanel {
     barRows,
   );
   const settings = makeSettings(store);
+  const chords = makeChordField(store);
+  const chips = makeChips(store, openMenu, true);
+  const takes = makeTakeCount(store);
   const moreRows = h("div", { class: "mgnb-steer-rows" });
   const advanced = h(
     "details",
@@ -58,7 +63,14 @@ export function makeSteer(store: Store): SteerPanel {
     empty,
     barGroup,
     trackGroup,
-    settings.first,
+    h(
+      "div",
+      { class: "mgnb-fields mgnb-steer-first" },
+      chords.element,
+      chips.element,
+      settings.first,
+      takes.element,
+    ),
     advanced,
   );
   let rows: Row[] = [];
@@ -95,6 +107,9 @@ export function makeSteer(store: Store): SteerPanel {
         row.update(targets(store, row.info));
       }
       settings.update();
+      chords.update();
+      chips.update();
+      takes.update();
     },
   };
 }

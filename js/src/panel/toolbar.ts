@@ -1,15 +1,20 @@
-/** Transport, zoom, undo, and the button that names what it will do. */
+/**
+ * Transport, zoom, undo, and the button that names what it will do. One row at any width: what there is no room for
+ * folds away, the least important first, and is found in the menu at the end.
+ */
 import { h, type IconName, icon, setAttr, setText } from "../dom.ts";
 import { SNAPS } from "../edit/snap.ts";
 import { TOOLS, type Tool } from "../edit/tools.ts";
 import { rovingFocus, settleTabStop } from "../roving_focus.ts";
 import type { Compare } from "../store.ts";
 import { strings } from "../strings.ts";
+import { makeFold } from "./fold.ts";
 
 export interface ToolbarActions {
   play(): void;
   toStart(): void;
   loop(): void;
+  metronome(): void;
   zoomIn(): void;
   zoomOut(): void;
   zoomFit(): void;
@@ -20,6 +25,8 @@ export interface ToolbarActions {
   compare(to: Compare): void;
   steer(): void;
   help(): void;
+  /** The menu at the end; `folded`: groups that there is no room for. */
+  more(opener: HTMLElement, folded: readonly HTMLElement[]): void;
   tool(tool: Tool): void;
   snap(name: string): void;
   takes(n: number): void;
@@ -31,6 +38,7 @@ export interface ToolbarActions {
 export interface ToolbarState {
   playing: boolean;
   looping: boolean;
+  metronome: boolean;
   canLoop: boolean;
   canUndo: boolean;
   canRedo: boolean;
@@ -58,7 +66,25 @@ export interface Toolbar {
   compare: HTMLElement;
   update(state: ToolbarState): void;
   setPosition(text: string): void;
+  /** The width may be another. */
+  fit(): void;
 }
+
+/** What goes first when there is no room. */
+const FOLDS = [
+  "help",
+  "zoom",
+  "start",
+  "files",
+  "click",
+  "takes",
+  "snap",
+  "targets",
+  "tools",
+  "loop",
+  "steer",
+  "history",
+] as const;
 
 export function makeToolbar(actions: ToolbarActions): Toolbar {
   const button = (
@@ -84,6 +110,13 @@ export function makeToolbar(actions: ToolbarActions): Toolbar {
   const toStart = button("start", strings.toStart, strings.toStartHint, "mgnb-start", actions.toStart);
   const play = button("play", strings.play, strings.playHint, "mgnb-play", actions.play, "mgnb-play");
   const loop = button("loop", strings.loop, strings.loopHint, "mgnb-loop", actions.loop);
+  const metronome = button(
+    "metronome",
+    strings.metronome,
+    strings.metronomeHint,
+    "mgnb-metronome",
+    actions.metronome,
+  );
   const position = h("span", { class: "mgnb-position", testid: "mgnb-position" });
   const menuAttrs = { type: "button", "aria-haspopup": "dialog", "aria-expanded": "false" };
   const tempo: HTMLButtonElement = h("button", {
@@ -91,7 +124,7 @@ export function makeToolbar(actions: ToolbarActions): Toolbar {
     title: strings.tempoHint,
     testid: "mgnb-tempo",
     attrs: menuAttrs,
-    on: { click: () => actions.tempo(tempo) },
+    on: { click: () => actions.tempo(anchor(tempo)) },
   });
   const files: HTMLButtonElement = h(
     "button",
@@ -100,7 +133,7 @@ export function makeToolbar(actions: ToolbarActions): Toolbar {
       title: strings.filesHint,
       testid: "mgnb-files",
       attrs: { ...menuAttrs, "aria-haspopup": "menu", "aria-label": strings.files },
-      on: { click: () => actions.files(files) },
+      on: { click: () => actions.files(anchor(files)) },
     },
     icon("file"),
   );
@@ -164,7 +197,7 @@ export function makeToolbar(actions: ToolbarActions): Toolbar {
       title: strings.targetsHint,
       testid: "mgnb-targets",
       attrs: { type: "button", "aria-label": strings.targetsHint, "aria-haspopup": "menu" },
-      on: { click: () => actions.targets(targets) },
+      on: { click: () => actions.targets(anchor(targets)) },
     },
     icon("target"),
   );
@@ -188,27 +221,60 @@ export function makeToolbar(actions: ToolbarActions): Toolbar {
     attrs: { type: "button", "aria-label": strings.help },
     on: { click: actions.help },
   });
+  const more = h(
+    "button",
+    {
+      class: "mgnb-button mgnb-tool",
+      title: strings.moreHint,
+      testid: "mgnb-more",
+      attrs: { ...menuAttrs, "aria-haspopup": "menu", "aria-label": strings.more },
+      on: { click: () => actions.more(more, fold.folded()) },
+    },
+    icon("more"),
+  );
+  /** Where a menu opens: at its button, or at the end when that is folded. */
+  const anchor = (opener: HTMLElement): HTMLElement => (opener.closest("[hidden]") ? more : opener);
+  const part = (...parts: HTMLElement[]): HTMLElement => h("div", { class: "mgnb-fold" }, ...parts);
+  const parts = {
+    start: part(toStart),
+    loop: part(loop),
+    click: part(metronome),
+    tools: part(tools.element),
+    snap: part(tools.snap),
+    zoom: part(zoom),
+    history: part(history),
+    steer: part(steer),
+    targets: part(targets),
+    takes: part(takes),
+    files: part(files),
+    help: part(help),
+  };
   const element = h(
     "div",
     { class: "mgnb-toolbar", attrs: { role: "toolbar", "aria-label": strings.toolbarLabel } },
-    h("div", { class: "mgnb-group" }, toStart, play, loop),
+    h("div", { class: "mgnb-group" }, parts.start, play, parts.loop, parts.click),
     h("div", { class: "mgnb-readout" }, position, tempo),
-    tools.element,
-    zoom,
+    parts.tools,
+    parts.snap,
+    parts.zoom,
     h("span", { class: "mgnb-spacer" }),
-    history,
-    steer,
-    targets,
-    takes,
+    parts.history,
+    parts.steer,
+    parts.targets,
+    parts.takes,
     generate,
     stop,
-    files,
-    help,
+    parts.files,
+    parts.help,
+    more,
   );
+  const order = FOLDS.map((name) => parts[name]);
+  const fold = makeFold(element, order, more);
   rovingFocus(element, 0);
 
   return {
     element,
+    fit: () => fold.fit(),
     compare: compare.element,
     setPosition: (text) => setText(position, text),
     update: (state) => {
@@ -220,6 +286,8 @@ export function makeToolbar(actions: ToolbarActions): Toolbar {
       loop.classList.toggle("mgnb-on", state.looping);
       loop.title = state.looping ? strings.loopOff : strings.loopHint;
       loop.disabled = !state.looping && !state.canLoop;
+      setAttr(metronome, "aria-pressed", String(state.metronome));
+      metronome.classList.toggle("mgnb-on", state.metronome);
       undo.disabled = !state.canUndo || state.running;
       redo.disabled = !state.canRedo || state.running;
       history.hidden = !state.canGenerate && !state.canUndo && !state.canRedo;
@@ -234,16 +302,21 @@ export function makeToolbar(actions: ToolbarActions): Toolbar {
       takes.value = String(state.takes);
       compare.update(state);
       tools.update(state);
-      settleTabStop(element);
       setText(position, state.position);
       setText(tempo, state.tempo);
       tempo.disabled = !state.editable;
+      fold.fit();
+      settleTabStop(element);
     },
   };
 }
 
 /** The tools and the grid; not there when the roll is read-only. */
-function makeTools(actions: ToolbarActions): { element: HTMLElement; update(state: ToolbarState): void } {
+function makeTools(actions: ToolbarActions): {
+  element: HTMLElement;
+  snap: HTMLElement;
+  update(state: ToolbarState): void;
+} {
   const buttons = TOOLS.map(({ tool, icon: name, label, hint }) =>
     h(
       "button",
@@ -274,10 +347,10 @@ function makeTools(actions: ToolbarActions): { element: HTMLElement; update(stat
     "div",
     { class: "mgnb-group mgnb-tools", attrs: { role: "group", "aria-label": strings.toolsLabel } },
     ...buttons,
-    snap,
   );
   return {
     element,
+    snap,
     update: (state) => {
       element.hidden = !state.editable;
       TOOLS.forEach(({ tool }, i) => {
@@ -285,7 +358,8 @@ function makeTools(actions: ToolbarActions): { element: HTMLElement; update(stat
         setAttr(button, "aria-pressed", String(state.tool === tool));
         button.classList.toggle("mgnb-on", state.tool === tool);
       });
-      snap.hidden = state.tool === "bars" || state.tool === "erase" || state.tool === "velocity";
+      snap.hidden =
+        !state.editable || state.tool === "bars" || state.tool === "erase" || state.tool === "velocity";
       if (snap.value !== state.snap) {
         snap.value = state.snap;
       }

@@ -54,18 +54,15 @@ export class TrackMenus {
           testid: "mgnb-track-duplicate",
           disabled: off,
           run: () => {
+            store.mix.copies(track);
             did(strings.didDuplicateTrack(name), { op: "track_duplicate", track });
-            this.reorder((order) => order.splice(track + 1, 0, track));
           },
         },
         {
           label: strings.deleteTrack,
           testid: "mgnb-track-delete",
           disabled: off || n < 2,
-          run: () => {
-            did(strings.didDeleteTrack(name), { op: "track_delete", track });
-            this.reorder((order) => order.splice(track, 1));
-          },
+          run: () => did(strings.didDeleteTrack(name), { op: "track_delete", track }),
         },
         null,
         ...this.addItems(),
@@ -240,16 +237,13 @@ export class TrackMenus {
 
   private colours(track: number): MenuPage {
     const { mix } = this.store;
-    const now = mix.colours.get(track) ?? track % COLOURS;
+    const now = mix.of(track).colour ?? track % COLOURS;
     return {
       label: strings.colour,
       items: strings.colourNames.map((label, i) => ({
         label,
         checked: i === now,
-        run: () => {
-          mix.colours.set(track, i);
-          this.store.changed("tracks", "theme");
-        },
+        run: () => mix.set(track, { colour: i }),
       })),
     };
   }
@@ -304,19 +298,10 @@ export class TrackMenus {
 
   private move(track: number, to: number): void {
     this.did(strings.didMoveTrack(this.store.names[track] ?? ""), { op: "track_move", track, to });
-    this.reorder((order) => order.splice(to, 0, ...order.splice(track, 1)));
   }
 
   private did(label: string, ...ops: Op[]): void {
     this.store.editor.structureEdit(label, ...ops);
     this.announce(label);
-  }
-
-  /** What is muted, loud or coloured by hand goes with its track. */
-  private reorder(change: (order: number[]) => void): void {
-    const order = this.store.tracks.map((_, i) => i);
-    change(order);
-    this.store.mix.reorder(order);
-    this.store.changed("tracks", "theme");
   }
 }

@@ -13,10 +13,13 @@ export interface Voiced extends Part {
 }
 
 export interface Instrument {
-  readonly kind: "sampled" | "simple";
+  readonly kind: "sampled" | "simple" | "midi";
   readonly context: BaseAudioContext;
   /** Starts one note at `start` and lets it go at `stop` (seconds of the context). */
   play(note: Voiced, start: number, stop: number): void;
+  /** A key goes down now and up later, as on a keyboard. */
+  press?(note: Voiced): void;
+  release?(note: Voiced): void;
   /** A controller (0..127) or pitch bend (-1, value 0..16383) of a track at a time; sounds that know none ignore it. */
   control(part: Part, controller: number, value: number, time: number): void;
   /** Fades out what sounds or is scheduled; notes played from now on are not touched. */

@@ -5,6 +5,8 @@ import { SampledSound } from "./sampled.ts";
 import type { SimpleModule } from "./simple.ts";
 import { type FetchPart, importText, type SoundFiles, soundFile, soundFiles } from "./sound_files.ts";
 
+const KEEP_MS = 1000;
+
 const partsFrom =
   (ask: Kernel["request"]): FetchPart =>
   async (file, part) => {
@@ -27,10 +29,17 @@ export function sampledSound(name: string, ask: Kernel["request"]): SampledChoic
   return name
     ? {
         name,
+        fetch: () => void kernelFiles(name, ask).catch(() => {}), // the click will ask again, and say why not
         open: async (context) => {
           const { worklet, bank } = await kernelFiles(name, ask);
           return SampledSound.open(context, context.destination, worklet, bank);
         },
       }
     : null;
+}
+
+/** Fetches the simple sound while the kernel is there, so that a roll that loses it still plays. */
+export function keepSound(store: { ask: Kernel["request"] }): () => void {
+  const timer = setTimeout(() => soundFile("simple", partsFrom(store.ask)).catch(() => {}), KEEP_MS);
+  return () => clearTimeout(timer);
 }

@@ -1,7 +1,7 @@
 /** Renders a stretch of the piece with the same sounds, without a sound device: for tests and for export. */
 import type { TrackSound } from "./player.ts";
 import type { SampledSound } from "./sampled.ts";
-import type { NoteSource } from "./scheduler.ts";
+import type { Along, NoteSource } from "./scheduler.ts";
 import { Synth } from "./synth.ts";
 
 export interface Rendering {
@@ -25,26 +25,29 @@ export async function renderOffline(
   sampleRate = 44_100,
   openSampled: ((context: BaseAudioContext) => Promise<SampledSound>) | null = null,
   tail = 1,
+  rate = 1,
+  along: Along | null = null,
 ): Promise<Rendering> {
   const { tempo } = source;
   const base = tempo.seconds(fromTick);
-  const seconds = tempo.seconds(toTick) - base + LEAD_IN_S + tail;
+  const timeOf = (tick: number): number => LEAD_IN_S + (tempo.seconds(tick) - base) / rate;
+  const seconds = timeOf(toTick) + tail;
   const context = new OfflineAudioContext(2, Math.ceil(seconds * sampleRate), sampleRate);
   const sampled = openSampled && (await openSampled(context));
   const synth = sampled ?? new Synth(context, context.destination);
   const onsets: number[] = [];
   for (const { tick, track, controller, value } of source.controls ?? []) {
     if (tick < toTick) {
-      const at = Math.max(0, LEAD_IN_S + tempo.seconds(Math.max(tick, fromTick)) - base);
-      synth.control({ track, ...soundOf(track) }, controller, value, at);
+      synth.control({ track, ...soundOf(track) }, controller, value, timeOf(Math.max(tick, fromTick)));
     }
   }
   source.notesBetween(fromTick, toTick, (note) => {
-    const start = LEAD_IN_S + tempo.seconds(note.onset) - base;
-    const stop = LEAD_IN_S + tempo.seconds(Math.min(note.onset + note.duration, toTick)) - base;
+    const start = timeOf(note.onset);
+    const stop = timeOf(Math.min(note.onset + note.duration, toTick));
     onsets.push(start);
     synth.play({ ...note, ...soundOf(note.track) }, start, stop);
   });
+  along?.stretch(context, fromTick, toTick, timeOf);
   await sampled?.settled();
   const buffer = await context.startRendering();
   const channels = [buffer.getChannelData(0), buffer.getChannelData(1)];

@@ -1,7 +1,14 @@
 /** Transport of one score: play, stop, seek, loop. One audio context for the page; one player sounds at a time. */
 import type { Instrument, SimpleSound } from "./instrument.ts";
 import type { SampledSound } from "./sampled.ts";
-import { type Control, type LoopRange, type NoteSource, Scheduler, TIMER_MS } from "./scheduler.ts";
+import {
+  type Along,
+  type Control,
+  type LoopRange,
+  type NoteSource,
+  Scheduler,
+  TIMER_MS,
+} from "./scheduler.ts";
 
 /** Shared by all widgets of the page, whatever copy of this module they run. */
 interface PageAudio {
@@ -29,6 +36,8 @@ export interface TrackSound {
 /** A sampled sound: the name of its bank, and how to open it on a context. */
 export interface SampledChoice {
   name: string;
+  /** Fetches what it is made of ahead of the first click; opening it needs one. */
+  fetch(): void;
   open(context: BaseAudioContext): Promise<SampledSound>;
 }
 
@@ -43,14 +52,16 @@ export class Player {
   onChange: () => void = () => {};
   /** The sampled sound cannot be had here: the simple one plays. Called once. */
   onSimpleSound: (reason: string) => void = () => {};
-  /** 2 plays twice as fast; heard from the next start or jump. */
-  rate = 1;
+  /** What goes along with the notes: the metronome. */
+  along: Along | null = null;
   /** Milliseconds from the last start to the moment there was something to play on. */
   soundMs = 0;
 
   private scheduler: Scheduler | null = null;
   private instrument: Instrument | null = null;
   private simple: Instrument | null = null;
+  /** Something outside the page plays instead of its own sounds. */
+  private outside: ((context: AudioContext) => Instrument) | null = null;
   /** Counts starts, so that a sound that comes too late for one does not begin another. */
   private starts = 0;
   private waiting = false;
@@ -58,6 +69,7 @@ export class Player {
   private timer: ReturnType<typeof setInterval> | undefined;
   private restTick = 0;
   private range: LoopRange | null = null;
+  private speed = 1;
 
   constructor(
     private readonly source: () => NoteSource | null,
@@ -70,7 +82,7 @@ export class Player {
     return this.scheduler !== null || this.waiting;
   }
 
-  /** "sampled", "simple", or "" before anything has sounded. */
+  /** "sampled", "simple", "midi", or "" before anything has sounded. */
   get sound(): string {
     return this.instrument?.kind ?? "";
   }
@@ -86,6 +98,18 @@ export class Player {
     }
   }
 
+  /** Tempo factor: 2 plays twice as fast. Heard at once, without a gap. */
+  get rate(): number {
+    return this.speed;
+  }
+
+  set rate(factor: number) {
+    if (factor !== this.speed) {
+      this.speed = factor;
+      this.scheduler?.setRate(factor);
+    }
+  }
+
   /** Current position in ticks. */
   get position(): number {
     const context = pageAudio().context;
@@ -94,6 +118,44 @@ export class Player {
     }
     // what is heard now left the graph a little earlier
     return this.scheduler.positionAt(context.currentTime - (context.outputLatency || 0));
+  }
+
+  /** Tick that was heard at a page time in milliseconds. */
+  heardAt(milliseconds: number): number {
+    const context = pageAudio().context;
+    const ago = (performance.now() - milliseconds) / 1000;
+    return this.scheduler && context
+      ? this.scheduler.positionAt(context.currentTime - (context.outputLatency || 0) - ago)
+      : this.restTick;
+  }
+
+  /** Plays on what `make` gives, from now on; null: on the page's own sounds again. */
+  playOn(make: ((context: AudioContext) => Instrument) | null): void {
+    const context = pageAudio().context;
+    this.instrument?.silence();
+    if (this.outside) {
+      this.instrument?.dispose();
+    }
+    this.instrument = null;
+    this.outside = make;
+    if (this.playing && context) {
+      this.seek(this.position);
+      void this.ready(context);
+    }
+  }
+
+  /** A key goes down (0: up), heard at once. */
+  key(track: number, pitch: number, velocity: number): void {
+    const note = { ...this.soundOf(track), track, pitch, velocity };
+    if (!this.instrument?.press) {
+      if (velocity > 0) {
+        this.audition(track, pitch, velocity);
+      }
+    } else if (velocity > 0) {
+      this.instrument.press(note);
+    } else {
+      this.instrument.release?.(note);
+    }
   }
 
   /** Must be called from a user gesture the first time: browsers let no page sound before one. */
@@ -115,14 +177,6 @@ export class Player {
     void this.start(context);
     this.onChange();
     return true;
-  }
-
-  /** Fetches and opens the sampled sound ahead of the first note (from a user gesture). */
-  warmUp(): void {
-    const context = openContext();
-    if (context) {
-      void this.openSampled(context)?.catch(() => {});
-    }
   }
 
   /** One note now, to hear what is drawn or pointed at. */
@@ -164,6 +218,7 @@ export class Player {
     this.restTick = Math.max(0, tick);
     if (this.scheduler && context) {
       this.instrument?.silence();
+      this.along?.silence();
       this.begin(context, this.restTick);
     }
     this.onChange();
@@ -171,6 +226,9 @@ export class Player {
 
   dispose(): void {
     this.halt();
+    if (this.outside) {
+      this.instrument?.dispose();
+    }
     this.simple?.dispose();
     this.simple = null;
     this.instrument = null;
@@ -201,6 +259,10 @@ export class Player {
 
   /** Settles on an instrument: the sampled one, or after a second, or when it cannot be had, the simple one. */
   private async ready(context: AudioContext): Promise<void> {
+    if (this.outside) {
+      this.instrument ??= this.outside(context);
+      return;
+    }
     const opening = this.openSampled(context);
     if (!opening) {
       this.instrument = await this.simpleSound(context);
@@ -212,7 +274,9 @@ export class Player {
       this.instrument = sampled ?? (await this.simpleSound(context));
       void opening.then(
         (instrument) => {
-          this.instrument = instrument; // it came late: later notes are played on it
+          if (!this.outside) {
+            this.instrument = instrument; // it came late: later notes are played on it
+          }
         },
         () => {},
       );
@@ -269,7 +333,8 @@ export class Player {
       tick,
       context.currentTime + START_DELAY_S,
       (control, time) => this.control(control, time),
-      this.rate,
+      this.speed,
+      (from, to, timeOf) => this.along?.stretch(context, from, to, timeOf),
     );
     scheduler.loop = this.range;
     this.scheduler = scheduler;
@@ -301,6 +366,7 @@ export class Player {
     this.starts++;
     if (cut) {
       this.instrument?.silence();
+      this.along?.silence();
     }
   }
 }

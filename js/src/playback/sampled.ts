@@ -87,14 +87,20 @@ export class SampledSound implements Instrument {
   }
 
   play(note: Voiced, start: number, stop: number): void {
-    const channel = this.channels.of(note.track, note.drum, note.program);
-    if (this.programs.get(channel) !== note.program) {
-      this.programs.set(channel, note.program);
-      this.send([start, PROGRAM, note.program, 0, channel]);
-    }
+    const channel = this.prepared(note, start);
     this.send([start, NOTE_ON, note.pitch, note.velocity, channel]);
     // Released a hair early, so that a repeated note is let go before it is struck again.
     this.send([Math.max(start + 0.01, stop - 0.002), NOTE_OFF, note.pitch, 0, channel]);
+  }
+
+  press(note: Voiced): void {
+    const channel = this.prepared(note, this.context.currentTime);
+    this.send([this.context.currentTime, NOTE_ON, note.pitch, note.velocity, channel]);
+  }
+
+  release(note: Voiced): void {
+    const channel = this.channels.of(note.track, note.drum, note.program);
+    this.send([this.context.currentTime, NOTE_OFF, note.pitch, 0, channel]);
   }
 
   control(part: Part, controller: number, value: number, time: number): void {
@@ -104,6 +110,16 @@ export class SampledSound implements Instrument {
     } else {
       this.send([time, CONTROL, controller, value, channel]);
     }
+  }
+
+  /** The channel of a part, with its program set. */
+  private prepared(part: Part, time: number): number {
+    const channel = this.channels.of(part.track, part.drum, part.program);
+    if (this.programs.get(channel) !== part.program) {
+      this.programs.set(channel, part.program);
+      this.send([time, PROGRAM, part.program, 0, channel]);
+    }
+    return channel;
   }
 
   silence(): void {

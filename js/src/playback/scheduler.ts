@@ -37,11 +37,21 @@ export interface NoteSource {
 export type NoteSink = (note: PlayableNote, start: number, stop: number) => void;
 export type ControlSink = (control: Control, time: number) => void;
 
-/** A stretch of the piece that sounds without a jump. */
+/** Goes along with the notes: is told of every stretch [from, to) once, before it sounds, and when each tick does. */
+export interface Along {
+  stretch(context: BaseAudioContext, from: number, to: number, timeOf: (tick: number) => number): void;
+  /** Takes back what it has begun and scheduled. */
+  silence(): void;
+}
+
+export type StretchSink = (from: number, to: number, timeOf: (tick: number) => number) => void;
+
+/** A stretch of the piece that sounds without a jump, at one speed. */
 interface Segment {
   fromTick: number;
   fromTime: number;
   toTime: number;
+  rate: number;
 }
 
 export interface LoopRange {
@@ -64,12 +74,20 @@ export class Scheduler {
     startTick: number,
     startTime: number,
     private readonly controlSink: ControlSink = () => {},
-    private readonly rate = 1,
+    private rate = 1,
+    private readonly stretchSink: StretchSink = () => {},
   ) {
     this.cursorTick = startTick;
     this.cursorTime = startTime;
-    this.segments.push({ fromTick: startTick, fromTime: startTime, toTime: Number.POSITIVE_INFINITY });
+    this.segments.push(this.segment());
     this.chase(startTick, startTime);
+  }
+
+  /** Another speed for what is not scheduled yet; what is goes on as it was. */
+  setRate(rate: number): void {
+    (this.segments[this.segments.length - 1] as Segment).toTime = this.cursorTime;
+    this.rate = rate;
+    this.segments.push(this.segment());
   }
 
   /** True once the clock has passed the end of a piece that does not loop. */
@@ -104,7 +122,13 @@ export class Scheduler {
       }
     }
     const elapsed = Math.max(0, Math.min(now, segment.toTime) - segment.fromTime);
-    return tempo.tick(tempo.seconds(segment.fromTick) + elapsed * this.rate);
+    return tempo.tick(tempo.seconds(segment.fromTick) + elapsed * segment.rate);
+  }
+
+  /** From the cursor on. */
+  private segment(): Segment {
+    const { cursorTick, cursorTime, rate } = this;
+    return { fromTick: cursorTick, fromTime: cursorTime, toTime: Number.POSITIVE_INFINITY, rate };
   }
 
   /** Playing begins in the middle: the controllers stand as if the piece had been played up to here. */
@@ -137,6 +161,9 @@ export class Scheduler {
         this.controlSink(control, timeOf(control.tick));
       }
     }
+    if (to > this.cursorTick) {
+      this.stretchSink(this.cursorTick, to, timeOf);
+    }
     source.notesBetween(this.cursorTick, to, (note) => {
       const stop = Math.min(note.onset + note.duration, wall);
       this.sink(note, timeOf(note.onset), timeOf(stop));
@@ -150,11 +177,7 @@ export class Scheduler {
     if (loop) {
       this.cursorTick = loop.start;
       this.chase(loop.start, this.cursorTime);
-      this.segments.push({
-        fromTick: loop.start,
-        fromTime: this.cursorTime,
-        toTime: Number.POSITIVE_INFINITY,
-      });
+      this.segments.push(this.segment());
     } else {
       this.endTime = this.cursorTime;
     }

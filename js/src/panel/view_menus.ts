@@ -1,37 +1,34 @@
 /** Menus of one view and what comes in and goes out as files: buttons in the corner, the ruler's menu, drops. */
+import type { DeskHost } from "../desk/entry.ts";
 import { h, icon } from "../dom.ts";
 import { Files } from "../files.ts";
-import type { PointerAt } from "../gestures/gesture.ts";
 import { RULER } from "../hit_test.ts";
-import type { Cell } from "../protocol.gen.ts";
-import type { Store } from "../store.ts";
+import { makeMidiMenu } from "../midi/menu.ts";
 import { strings } from "../strings.ts";
-import { Menus } from "./menu.ts";
+import { makeEmpty } from "./empty.ts";
+import { type MenuPage, Menus } from "./menu.ts";
 import { targetPage } from "./target_menu.ts";
 import { TrackMenus } from "./track_menu.ts";
+import { foldedItems, transportItems } from "./transport_menu.ts";
 
-export interface DeskHost {
-  root: HTMLElement;
-  surface: HTMLElement;
-  announce(text: string): void;
-  locate(event: PointerEvent): PointerAt;
-  cursor(): Cell;
-  signal: AbortSignal;
-}
-
-export interface Desk {
+export interface ViewMenus {
+  /** Any page. */
+  open(page: MenuPage, opener: HTMLElement): void;
   track(track: number, opener: HTMLElement): void;
   tempo(opener: HTMLElement): void;
   files(opener: HTMLElement): void;
   targets(opener: HTMLElement): void;
+  /** Playing, and what the toolbar folded away. */
+  more(opener: HTMLElement, folded: readonly HTMLElement[]): void;
   update(): void;
 }
 
-export function makeDesk(store: Store, host: DeskHost): Desk {
-  const { root, surface, signal } = host;
+export function makeViewMenus(host: DeskHost): ViewMenus {
+  const { store, ui, root, surface, signal } = host;
   const menus = new Menus(root, signal);
   const pages = new TrackMenus(store, host.announce);
   const files = new Files(store, root, host.announce);
+  const midi = makeMidiMenu(host, menus);
 
   /** The selected bars, when the bar asked for is one of them or none is; else that bar alone. */
   const barsAt = (bar: number): [first: number, count: number] => {
@@ -55,7 +52,7 @@ export function makeDesk(store: Store, host: DeskHost): Desk {
   );
   const barsButton = corner(strings.barMenuLabel, strings.barMenuShort, "mgnb-bar-menu", (opener) => {
     const span = store.selection.barSpan();
-    menus.open(pages.bars(...barsAt(span ? span[0] : host.cursor()[1])), opener);
+    menus.open(pages.bars(...barsAt(span ? span[0] : ui.cursor[1])), opener);
   });
   barsButton.append(icon("chevron"));
   const strip = h("div", { class: "mgnb-corner" }, addTrack, barsButton);
@@ -69,7 +66,7 @@ export function makeDesk(store: Store, host: DeskHost): Desk {
       return;
     }
     event.preventDefault();
-    const bar = at && at.hit.area !== "none" ? at.hit.bar : host.cursor()[1];
+    const bar = at && at.hit.area !== "none" ? at.hit.bar : ui.cursor[1];
     const box = surface.getBoundingClientRect();
     const point = byKey
       ? { x: box.left + 8, y: box.top + RULER }
@@ -78,14 +75,25 @@ export function makeDesk(store: Store, host: DeskHost): Desk {
   };
   surface.addEventListener("contextmenu", onContext, { signal });
   files.listen(signal);
+  const empty = makeEmpty(host, files);
+  host.body.append(empty.element);
 
   return {
     track: (track, opener) => menus.open(pages.track(track), opener),
+    open: (page, opener) => menus.open(page, opener),
     tempo: (opener) => menus.open(pages.tempo(), opener),
-    files: (opener) => menus.open(files.page(), opener),
+    files: (opener) => {
+      const page = files.page();
+      menus.open({ ...page, items: [...(page.items ?? []), null, midi.item(opener)] }, opener);
+    },
+    more: (opener, folded) => {
+      const items = [...foldedItems(folded), ...transportItems(store)];
+      menus.open({ label: strings.more, items }, opener);
+    },
     targets: (opener) => menus.open(targetPage(store), opener),
     update: () => {
       strip.hidden = !store.editable;
+      empty.update();
     },
   };
 }

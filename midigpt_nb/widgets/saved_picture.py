@@ -1,0 +1,104 @@
+"""The picture that a saved notebook shows where no kernel is.
+
+A notebook keeps a widget's picture in the widget's own output. JupyterLab and Notebook prefer the widget
+there, even when it cannot be had any more, and show an error instead. So a second output, right above the
+roll, holds a picture of its own; the page's style sheet hides it as long as the roll below it is alive. It
+follows the music, so that what is saved is what was there last.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import logging
+import os
+import sys
+import threading
+import uuid
+from collections.abc import Callable
+
+__all__ = ["FOLLOW_SECONDS", "SavedPicture", "host_needs_it"]
+
+log = logging.getLogger(__name__)
+
+FOLLOW_SECONDS = 1.5
+"""The picture is drawn anew so long after the last change."""
+TYPE = "image/webp"
+"""Pages of JupyterLab show it; what converts notebooks takes the picture in the widget's output instead."""
+
+
+def host_needs_it() -> bool:
+    """Whether this kernel was started by a Jupyter server (other hosts fall back by themselves)."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None and "JPY_SESSION_NAME" in os.environ
+
+
+class SavedPicture:
+    """Publishes the picture that `draw` gives (PNG bytes) and keeps it up to date. Usable from any thread."""
+
+    def __init__(self, draw: Callable[[], bytes]) -> None:
+        self._draw = draw
+        self._ids: list[str] = []
+        self._timer: threading.Timer | None = None
+        self._lock = threading.Lock()
+
+    def show(self) -> None:
+        """Publish it into the cell that runs now."""
+        if not host_needs_it():
+            return
+        shown = uuid.uuid4().hex
+        try:
+            _publish(shown, self._draw(), update=False)
+        except Exception:  # a picture that fails must not hide the widget
+            log.debug("no picture for the saved notebook", exc_info=True)
+            return
+        with self._lock:
+            self._ids.append(shown)
+
+    def changed(self) -> None:
+        """The music is another: draw again when it has been quiet for a moment."""
+        with self._lock:
+            if not self._ids:
+                return
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = threading.Timer(FOLLOW_SECONDS, self._again)
+            self._timer.daemon = True
+            try:
+                self._timer.start()
+            except RuntimeError:  # a host without threads, or an interpreter that ends
+                self._timer = None
+
+    def close(self) -> None:
+        """Follow no longer; what was published stays."""
+        with self._lock:
+            self._ids.clear()
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    def _again(self) -> None:
+        with self._lock:
+            self._timer, ids = None, list(self._ids)
+        try:
+            picture = self._draw()
+            for shown in ids:
+                _publish(shown, picture, update=True)
+        except Exception:  # nobody waits for it
+            log.debug("the picture for the saved notebook is not up to date", exc_info=True)
+
+
+def _publish(display_id: str, png: bytes, *, update: bool) -> None:
+    from IPython.display import publish_display_data
+
+    data = {TYPE: base64.b64encode(_webp(png)).decode("ascii"), "text/plain": ""}
+    publish_display_data(data, transient={"display_id": display_id}, update=update)
+
+
+def _webp(png: bytes) -> bytes:
+    from PIL import Image  # comes with matplotlib
+
+    out = io.BytesIO()
+    Image.open(io.BytesIO(png)).save(out, "WEBP", lossless=True)
+    return out.getvalue()

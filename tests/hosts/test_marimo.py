@@ -1,0 +1,178 @@
+"""The roll in a real marimo server: shown, edited, generating. Needs an interpreter that has marimo:
+
+MIDIGPT_NB_MARIMO_PYTHON=…/bin/python pytest tests/hosts/test_marimo.py
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab import eventually
+from studio import Seen, watched_page
+
+pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.timeout(300)]
+
+PYTHON = os.environ.get("MIDIGPT_NB_MARIMO_PYTHON") or (
+    sys.executable if importlib.util.find_spec("marimo") else ""
+)
+NOTEBOOK = Path(__file__).parent / "marimo_notebook.py"
+
+
+class Marimo(Seen):
+    """The page of the notebook, and the file in which Python tells what it knows."""
+
+    def __init__(self, page: Any, told: Path, mode: str) -> None:
+        super().__init__(page, page.get_by_test_id("mgnb-roll"))
+        self.told, self.mode = told, mode
+
+    def __getitem__(self, name: str) -> Any:
+        return json.loads(self.told.read_text())[name]
+
+
+@pytest.fixture(scope="module", params=["run", "edit"])
+def marimo(request: Any, chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marimo]:
+    if not PYTHON:
+        pytest.skip("needs marimo")
+    base = tmp_path_factory.mktemp(f"marimo-{request.param}")
+    shutil.copy(NOTEBOOK, base / "story.py")
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    told = base / "told.json"
+    homes = {
+        name: str(base / name.lower()) for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME")
+    }
+    env = os.environ | homes | {"MIDIGPT_NB_TOLD": str(told), "MARIMO_SKIP_UPDATE_CHECK": "1"}
+    command = [PYTHON, "-m", "marimo", "-y", request.param, "story.py", "--headless", "--no-token"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    with (base / "marimo.log").open("wb") as log:
+        server = subprocess.Popen(
+            command, env=env, cwd=base, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        page = watched_page(chromium)
+        try:
+            url = f"http://127.0.0.1:{port}/"
+            _wait_for(url, server, base / "marimo.log")
+            page.goto(url)
+            roll = page.get_by_test_id("mgnb-roll")
+            if request.param == "edit":  # a notebook that is edited runs when it is told to
+                page.locator("[data-testid=run-button]:not([disabled])").last.click(timeout=90_000)
+            roll.wait_for(state="visible", timeout=90_000)
+            roll.evaluate("el => el.scrollIntoView({block: 'center'})")
+            made = Marimo(page, told, request.param)
+            eventually(lambda: made["ready"], True, 90)
+            yield made
+            assert page.page_errors == []
+        finally:
+            page.context.close()
+            os.killpg(server.pid, signal.SIGTERM)
+            try:
+                server.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(server.pid, signal.SIGKILL)
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        if server.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(log.read_text()[-4000:])
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+
+
+def test_it_is_shown_with_its_own_looks(marimo: Marimo) -> None:
+    state = marimo.state()
+    assert state["notes"] == marimo["notes"] and marimo.button("track-3").is_visible()
+    box = marimo.root.bounding_box()
+    assert box["width"] > 500 and box["height"] > 280
+    assert marimo.root.evaluate("el => getComputedStyle(el).getPropertyValue('--mgnb-accent') !== ''")
+    marimo.shot(f"marimo-{marimo.mode}-light")
+
+
+def test_it_is_played(marimo: Marimo) -> None:
+    marimo.button("play").click()
+    eventually(lambda: marimo.state()["position"] > 200 and marimo["playing"])
+    assert marimo.state()["sound"] == "sampled"
+    marimo.button("play").click()
+    eventually(lambda: marimo["playing"], False)
+
+
+def test_bars_are_selected_and_written(marimo: Marimo) -> None:
+    cells = [[1, bar] for bar in range(4, 8)]
+    marimo.drag((1, 4), (1, 7))
+    eventually(lambda: marimo["selection"], cells)
+    marimo.page.get_by_text("selected in marimo: 4").wait_for(timeout=30_000)  # cells that use it ran again
+    marimo.button("generate").click()
+    seen = set()
+    deadline = time.monotonic() + 60
+    while marimo["status"] != "done" and time.monotonic() < deadline:
+        seen.add((marimo.state()["job"] or {}).get("provisional", 0))
+        time.sleep(0.02)
+    assert marimo["status"] == "done", marimo["error"]
+    assert len(seen) > 2, "the notes did not stream in"
+    assert marimo["changed"] and all(cell in cells for cell in marimo["changed"])
+    eventually(lambda: marimo.state()["notes"], marimo["notes"])
+    marimo.shot(f"marimo-{marimo.mode}-written")
+    marimo.choose("undo")
+    eventually(lambda: marimo["changed"], [])
+
+
+def test_a_run_is_stopped(marimo: Marimo) -> None:
+    before = marimo["hash"]
+    marimo.focus()
+    marimo.press("Control+a")
+    eventually(lambda: len(marimo["selection"]), 64)
+    marimo.button("generate").click()
+    eventually(lambda: (marimo.state()["job"] or {}).get("provisional", 0) > 0, True, 60)
+    marimo.button("stop").click()
+    eventually(lambda: marimo.state()["running"], False)
+    eventually(lambda: marimo["status"], "idle")
+    assert marimo["hash"] == before
+
+
+def test_notes_are_drawn_and_curves_too(marimo: Marimo) -> None:
+    marimo.focus()
+    marimo.press("Escape")
+    notes = marimo["notes"]
+    marimo.choose("tool-draw")
+    x, y = marimo.bar(2, 7)
+    marimo.stroke([(x, y), (x + 12, y)])
+    eventually(lambda: marimo["notes"], notes + 1)
+    marimo.focus()
+    marimo.press("Control+z")
+    eventually(lambda: marimo["notes"], notes)
+    marimo.choose("tool-bars")
+    marimo.button("lane-track").select_option("1")
+    marimo.draw("bar_note_density", {4: 2, 5: 6})
+    eventually(
+        lambda: marimo["attributes"]["bar"].get("1"),
+        {"4": {"bar_note_density": 2}, "5": {"bar_note_density": 6}},
+    )
+
+
+def test_two_takes_and_one_is_kept(marimo: Marimo) -> None:
+    marimo.drag((1, 4), (1, 5))
+    marimo.choose("takes-count", 2)
+    marimo.button("generate").click()
+    eventually(lambda: marimo["takes"], 2, 60)
+    marimo.focus()
+    marimo.press("2", "Enter")
+    eventually(lambda: marimo["takes"], 0)
+    assert marimo["changed"] and marimo["error"] is None
