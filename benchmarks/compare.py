@@ -225,7 +225,7 @@ def main() -> None:
     for side in sides:
         side.close()
     names = [v["package"] for v in versions] + [f"torch {versions[0]['torch']}"]
-    text.insert(0, harness.machine(options.threads, names, options.rounds))
+    text.insert(0, harness.machine(options.threads, names, options.rounds, options.clock))
     print(f"\n{text[0]}")
     if options.write:
         harness.write_section(PAGE, "figures", "\n\n".join(["", *text, ""]))

@@ -169,7 +169,7 @@ def table(results: Sequence[Result], sides: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def machine(threads: int, versions: Sequence[str], rounds: int) -> str:
+def machine(threads: int, versions: Sequence[str], rounds: int, clock: str = "wall") -> str:
     """One sentence about what this was measured on."""
     flags = ""
     if (info := Path("/proc/cpuinfo")).exists():
@@ -181,7 +181,8 @@ def machine(threads: int, versions: Sequence[str], rounds: int) -> str:
     return (
         f"{os.cpu_count()} cores ({platform.machine()}{': ' + flags if flags else ''}), "
         f"{threads} thread{'s' if threads > 1 else ''}, load {load:.1f} at the end, "
-        f"Python {platform.python_version()}, {', '.join(versions)}; medians of {rounds} rounds."
+        f"Python {platform.python_version()}, {', '.join(versions)}; medians of {rounds} rounds, "
+        f"{'seconds of the processor' if clock == 'cpu' else 'wall clock'}."
     )
 
 

@@ -49,8 +49,8 @@ def restore(page: Any, data: bytes, **fields: Any) -> tuple[dict[str, Any], Any]
         page._count += 1
         content = {"v": 1, "k": "restore", "id": f"p-{page._count}", "part": part, "parts": parts, **fields}
         piece = data[part * (512 << 10) : (part + 1) * (512 << 10)]
-        data = {"method": "custom", "content": content}
-        page.comm.handle_msg({"content": {"data": data}, "buffers": [piece]})
+        message = {"method": "custom", "content": content}
+        page.comm.handle_msg({"content": {"data": message}, "buffers": [piece]})
     return [(m, b) for m, b in page.custom() if m.get("id") == f"p-{page._count}"][-1]
 
 

@@ -58,7 +58,7 @@ def test_g1_roles_reach_the_request(editor, engine):
     editor.select(tracks=3, bars=[0])  # bars with the role are written instead
     cells = editor._wanted_cells(None)
     assert cells == [(1, 4), (1, 5)]
-    request = editor._build_request(engine, editor._document.state, cells, {}, {}, check=True)
+    request = editor._build_request(engine, editor._document.state, cells, editor._asked_now(), check=True)
     by_track = {prompt.id: prompt for prompt in request.tracks}
     assert by_track[1].bars == [4, 5] and by_track[0].mask_bars == [3, 5] and by_track[2].ignore
 
