@@ -516,7 +516,6 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
         except Exception:  # a picture that fails must not hide the widget
             log.debug("no preview", exc_info=True)
         else:
-            if len(picture) <= PREVIEW_BYTES:
+            if len(picture) <= PREVIEW_BYTES and not self._saved_picture.show():
                 data["image/png"] = base64.b64encode(picture).decode("ascii")
-        self._saved_picture.show()
         return data, metadata

@@ -1,15 +1,14 @@
 """The picture that a saved notebook shows where no kernel is.
 
-A notebook keeps a widget's picture in the widget's own output. JupyterLab and Notebook prefer the widget
-there, even when it cannot be had any more, and show an error instead. So a second output, right above the
-roll, holds a picture of its own; the page's style sheet hides it as long as the roll below it is alive. It
-follows the music, so that what is saved is what was there last.
+In most hosts the picture lies in the widget's own output. JupyterLab and Notebook prefer the widget there,
+even when it cannot be had any more, and show an error instead. So in them an output of its own, right above
+the roll, holds the picture; the page's style sheet hides it as long as the roll below it is alive. It follows
+the music, so that what is saved is what was there last.
 """
 
 from __future__ import annotations
 
 import base64
-import io
 import logging
 import os
 import sys
@@ -23,8 +22,6 @@ log = logging.getLogger(__name__)
 
 FOLLOW_SECONDS = 1.5
 """The picture is drawn anew so long after the last change."""
-TYPE = "image/webp"
-"""Pages of JupyterLab show it; what converts notebooks takes the picture in the widget's output instead."""
 
 
 def host_needs_it() -> bool:
@@ -43,18 +40,19 @@ class SavedPicture:
         self._timer: threading.Timer | None = None
         self._lock = threading.Lock()
 
-    def show(self) -> None:
-        """Publish it into the cell that runs now."""
+    def show(self) -> bool:
+        """Publish it into the cell that runs now; False where the widget's own output has to have it."""
         if not host_needs_it():
-            return
+            return False
         shown = uuid.uuid4().hex
         try:
             _publish(shown, self._draw(), update=False)
         except Exception:  # a picture that fails must not hide the widget
             log.debug("no picture for the saved notebook", exc_info=True)
-            return
+            return False
         with self._lock:
             self._ids.append(shown)
+        return True
 
     def changed(self) -> None:
         """The music is another: draw again when it has been quiet for a moment."""
@@ -92,13 +90,5 @@ class SavedPicture:
 def _publish(display_id: str, png: bytes, *, update: bool) -> None:
     from IPython.display import publish_display_data
 
-    data = {TYPE: base64.b64encode(_webp(png)).decode("ascii"), "text/plain": ""}
+    data = {"image/png": base64.b64encode(png).decode("ascii"), "text/plain": ""}
     publish_display_data(data, transient={"display_id": display_id}, update=update)
-
-
-def _webp(png: bytes) -> bytes:
-    from PIL import Image  # comes with matplotlib
-
-    out = io.BytesIO()
-    Image.open(io.BytesIO(png)).save(out, "WEBP", lossless=True)
-    return out.getvalue()

@@ -42,9 +42,8 @@ class Stack(ipywidgets.VBox):
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         bundle = {"text/plain": repr(self), "application/vnd.jupyter.widget-view+json": view}
         picture = _stacked([roll.preview_png() for roll in self.children])
-        if len(picture) <= PREVIEW_BYTES:
+        if len(picture) <= PREVIEW_BYTES and not SavedPicture(lambda: picture).show():
             bundle["image/png"] = base64.b64encode(picture).decode("ascii")
-        SavedPicture(lambda: picture).show()
         return bundle
 
 

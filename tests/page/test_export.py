@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from harness import ROOT, Roll
+from test_access import axe
 
 from midigpt_nb import InfillEditor, PianoRoll, Score
 
@@ -217,6 +218,12 @@ def test_o2_controllers_are_heard_where_they_moved_to(exported: Any) -> None:
     after = roll.call("mgnb => mgnb.controls()")
     seam, bar = 2 * 1920, 1920
     assert sorted(after) == sorted([[t + bar if t >= seam else t, *rest] for t, *rest in before])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_y5_axe_finds_nothing_in_the_exported_page(exported: Any, scheme: str) -> None:
+    roll = exported(InfillEditor(Score.example(), title="Example"), scheme)
+    assert axe(roll, "body") == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

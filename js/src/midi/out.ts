@@ -21,6 +21,7 @@ export interface Port {
 
 /** Milliseconds a second by which the clocks are brought together: they drift slowly, readings jump. */
 const SLEW = 0.5;
+const TURN_MS = 20;
 
 /** Page time in milliseconds at which a moment of the context is heard. */
 export class PageClock {
@@ -29,12 +30,17 @@ export class PageClock {
 
   constructor(private readonly context: BaseAudioContext & Partial<AudioContext>) {}
 
+  /** What is handed over together keeps its order: the clocks are not compared again within a turn. */
   at(time: number): number {
-    const [read, now] = [this.read(), performance.now()];
-    const most = (SLEW * (now - this.readAt)) / 1000;
-    const apart = Number.isNaN(this.offset) ? read : Math.max(-most, Math.min(most, read - this.offset));
-    this.offset = (this.offset || 0) + apart;
-    this.readAt = now;
+    const now = performance.now();
+    if (Number.isNaN(this.offset)) {
+      this.offset = this.read();
+      this.readAt = now;
+    } else if (now - this.readAt > TURN_MS) {
+      const most = (SLEW * (now - this.readAt)) / 1000;
+      this.offset += Math.max(-most, Math.min(most, this.read() - this.offset));
+      this.readAt = now;
+    }
     return time * 1000 + this.offset;
   }
 
