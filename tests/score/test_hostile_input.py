@@ -107,7 +107,11 @@ def test_many_equal_notes_are_matched_quickly() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    sorted(name for name, value in vars(_core).items() if isinstance(value, type) and name != "TokenType"),
+    sorted(
+        name
+        for name, value in vars(_core).items()
+        if isinstance(value, type) and not hasattr(value, "__members__")
+    ),
 )
 def test_an_object_without_a_value_is_refused_where_it_is_used(name: str) -> None:
     kind = getattr(_core, name)
