@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from midigpt_nb.errors import brief
 from midigpt_nb.inference.control_values import ModelFacts
 from midigpt_nb.inference.request import GenerationRequest, TrackPrompt
 from midigpt_nb.inference.tidy import is_whole
@@ -22,10 +23,12 @@ __all__ = [
     "new_tracks",
     "program_number",
     "targets_of",
+    "tracks_in_words",
     "whole_numbers",
 ]
 
 MOST_APPENDED = 256  # bars that a continuation may add to the piece
+_MOST_NAMED = 24  # tracks in a message
 
 Metre = tuple[int, int]
 
@@ -47,6 +50,7 @@ class Case:
     has_mask_bar: bool
     analyzer: AttributeAnalyzer | None
     table: Any
+    names: Sequence[str] = ()  # of the score's tracks; filled in when there is something to say about them
 
     @property
     def n_tracks(self) -> int:
@@ -55,7 +59,16 @@ class Case:
     @property
     def track_range(self) -> str:
         """The tracks there are, in words."""
-        return f"0..{self.n_score_tracks - 1}" if self.n_score_tracks else "none: the score has no tracks"
+        if not self.n_score_tracks:
+            return "none: the score has no tracks"
+        numbers = f"0..{self.n_score_tracks - 1}"
+        return f"{numbers} ({tracks_in_words(self.names)})" if self.names else numbers
+
+    def track_in_words(self, track: int) -> str:
+        """A track with its name, where that is known."""
+        if track < len(self.names):
+            return f"track {track} {brief(self.names[track])}"
+        return f"track {track}" if track < self.n_score_tracks else f"the new track {track}"
 
     @cached_property
     def grid(self) -> Any:
@@ -94,6 +107,16 @@ class Case:
                 if note[3] > 0:
                     counts[int(note[0])] = counts.get(int(note[0]), 0) + 1
         return counts
+
+
+def tracks_in_words(names: Sequence[str]) -> str:
+    """The tracks of a score with their numbers, as choices.
+
+    >>> tracks_in_words(["Lead", "Bass"])
+    "0 'Lead', 1 'Bass'"
+    """
+    shown = [f"{i} {brief(name)}" for i, name in enumerate(names[:_MOST_NAMED])]
+    return ", ".join(shown + ["..."] * (len(names) > _MOST_NAMED))
 
 
 def whole_numbers(values: Sequence[Any]) -> list[int]:

@@ -39,6 +39,33 @@ def _bar_keys(values: Any, path: str) -> dict[int, Any]:
     )
 
 
+def _pairs(cells: Any) -> list[tuple[Any, int]]:
+    """(track, bar) pairs. A track's name stays as it is: the session knows the names and says the number."""
+    wrong = "is not a (track, bar) pair of numbers"
+    pairs_look_so = "a list such as [(1, 4), (1, 5)], or [(1, bar) for bar in range(4, 8)]"
+    if isinstance(cells, str) or not isinstance(cells, Iterable):
+        raise RequestValidationError([Problem("cells", cells, wrong, pairs_look_so)])
+    pairs: list[tuple[Any, int]] = []
+    problems: list[Problem] = []
+    for i, cell in enumerate(cells):
+        try:
+            track, bar = cell
+            pairs.append((track if isinstance(track, str) else index(track), index(bar)))
+        except (TypeError, ValueError):
+            problems.append(Problem(f"cells[{i}]", cell, wrong, pairs_look_so))
+    if problems:
+        raise RequestValidationError(problems)
+    return pairs
+
+
+def _check_by_track(wishes: Any, path: str, example: str) -> None:
+    """Wishes are by track; a wish in the place of a track would otherwise be left out in silence."""
+    if wishes is None or (isinstance(wishes, Mapping) and all(hasattr(key, "__index__") for key in wishes)):
+        return
+    allowed = f"a track's number and its wishes, such as {example}"
+    raise RequestValidationError([Problem(path, wishes, "is not by track", allowed)])
+
+
 def _copied(value: Any, path: str) -> Any:
     try:
         return deepcopy(value)
@@ -176,8 +203,10 @@ class GenerationRequest:
         [4, 5]
         """
         bars: dict[int, list[int]] = {}
-        for track, bar in sorted({(index(track), index(bar)) for track, bar in cells}):
+        for track, bar in sorted(set(_pairs(cells)), key=lambda cell: (str(type(cell[0])), cell)):
             bars.setdefault(track, []).append(bar)
+        _check_by_track(attributes, "attributes", "{1: {'note_density': 8}}")
+        _check_by_track(bar_attributes, "bar_attributes", "{1: {4: {'bar_note_density': 8}}}")
         per_bar = bar_attributes or {}
         tracks = [
             TrackPrompt(

@@ -103,6 +103,7 @@ class _Seat:
     tokens: Ids
     positions: Ids
     fed: int = 0  # of the row's own tokens
+    unkept: bool = False  # the prompt was read with the first draw and is not in the cache of prompts yet
 
 
 class DecodeLoop:
@@ -148,6 +149,7 @@ class DecodeLoop:
         if self.patient:
             self._openings.append((row, self._opening(tokens, positions, row)))
             return True
+        self._keep_read()
         self._read_on()
         decoding = self._decoding = self._decoding or self._backend.start()
         prefix, n = self._cache.longest(tokens[:-1], positions[:-1])
@@ -184,6 +186,15 @@ class DecodeLoop:
                 self._feed(i, seat, slice(seat.fed, -1))
                 seat.fed, row = -1, seat.row
                 row.waiting, row.waiting_positions = row.waiting[-1:], row.waiting_positions[-1:]
+                self._remember(i, seat)
+
+    def _keep_read(self) -> None:
+        """Remember the prompts that were read with a first draw. That takes as long as some tokens do, and
+        the first one is waited for: so it is done before anything else is fed, not before the draw.
+        """
+        for i, seat in enumerate(self._seats):
+            if seat.unkept:
+                seat.unkept = False
                 self._remember(i, seat)
 
     def _remember(self, i: int, seat: _Seat) -> None:
@@ -238,6 +249,7 @@ class DecodeLoop:
         """
         if self._is_stopped():
             return
+        self._keep_read()
         if self._openings:
             self._open_on()
             return
@@ -253,10 +265,10 @@ class DecodeLoop:
             self.failure, self.stopped = failure, "failed"
             return
         self.model_seconds += time.perf_counter() - began
-        for i, (seat, row, answer) in enumerate(zip(self._seats, rows, logits, strict=True)):
+        for seat, row, answer in zip(self._seats, rows, logits, strict=True):
             seat.fed += len(row.waiting)
             if len(row.waiting) > 1 and not row.tokens:
-                self._remember(i, seat)
+                seat.unkept = True
             row.waiting, row.waiting_positions = [], []
             try:
                 self._draw(row, answer)
@@ -284,6 +296,8 @@ class DecodeLoop:
         assert self._decoding is not None
         seat = self._seats[i]
         row = seat.row
+        if seat.unkept:
+            self._remember(i, seat)
         if row.keep and row.complete:
             more = np.array(row.tokens[: seat.fed], dtype=np.int64)
             first = row.next_position - len(row.tokens)

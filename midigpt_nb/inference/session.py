@@ -17,6 +17,7 @@ from midigpt_nb.inference.events import AttemptRejected, BarFinished, Event, Fin
 from midigpt_nb.inference.interrupt import ctrl_c
 from midigpt_nb.inference.limits import CallLimits
 from midigpt_nb.inference.piece import Cell
+from midigpt_nb.inference.plain import is_whole, plain
 from midigpt_nb.inference.planning import Planner, summary
 from midigpt_nb.inference.record import make_record
 from midigpt_nb.inference.report import Report
@@ -268,6 +269,8 @@ class SamplingSession:
         return [_as_dict(take) for take in takes if take.gen_count or take.status != "cancelled"]
 
     def _refuse_too_few(self, n: int) -> None:
+        if not is_whole(plain(n)):
+            raise RequestValidationError([Problem("n", n, "is no number of takes", "a whole number >= 1")])
         if n < 1:
             raise RequestValidationError([Problem("n", n, "is too few", ">= 1")])
 
@@ -299,7 +302,7 @@ class SamplingSession:
         # The event is looked up each time: it may be replaced.
         cancelled = (lambda: self.cancel_event.is_set()) if flag is None else flag.is_set
         call = self._call = _Call(self, cancelled)
-        self._main, self._result, self.status = None, None, "running"
+        self._main, self._result, self.status = None, None, ""  # "running" once somebody listens
         return call
 
     def _drained(self, story: Callable[[_Call], Iterator[Event]], partial: Callable[[], Any]) -> Event:
@@ -384,6 +387,8 @@ class SamplingSession:
                 prompt_state=self.prompt_state_sink,
             )
             call.limits.on_tokens = sinks.count
+        if self._call is call:
+            self.status = "running"
         try:
             for event in events:
                 call.hear(event)

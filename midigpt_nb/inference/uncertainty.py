@@ -214,8 +214,9 @@ class Uncertainty:
     def __repr__(self) -> str:
         if not len(self):
             return "Uncertainty(no notes)"
-        mean = float(np.nanmean(self.pitch_bits))
-        return f"Uncertainty({len(self)} notes, pitch {mean:.1f} bits on average)"
+        known = self.pitch_bits[np.isfinite(self.pitch_bits)]
+        mean = f"{known.mean():.1f} bits on average" if len(known) else "unknown"
+        return f"Uncertainty({len(self)} notes, pitch {mean})"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from midigpt_nb.errors import Problem, RequestValidationError
+from midigpt_nb.errors import Problem, RequestValidationError, brief
 from midigpt_nb.inference.case import (
     MOST_APPENDED,
     Case,
@@ -20,6 +20,7 @@ from midigpt_nb.inference.case import (
     new_tracks,
     program_number,
     targets_of,
+    tracks_in_words,
     whole_numbers,
 )
 from midigpt_nb.inference.chord_control import told_as_attributes
@@ -27,7 +28,7 @@ from midigpt_nb.inference.config import AUTO, InferenceConfig, setting_allows, s
 from midigpt_nb.inference.controls import model_facts
 from midigpt_nb.inference.request import GenerationRequest, TrackPrompt
 from midigpt_nb.inference.suggest import suggestion
-from midigpt_nb.inference.tidy import is_whole, tidied
+from midigpt_nb.inference.tidy import is_whole, plain, tidied
 from midigpt_nb.inference.warnings_of import warnings_of
 from midigpt_nb.inference.wish_rules import (
     bar_attribute_name,
@@ -128,7 +129,7 @@ def score_shape(case: Case) -> Iterator[Problem]:
 def track_ids(case: Case) -> Iterator[Problem]:
     """Prompts name existing tracks or ones to be added, each once."""
     if not case.request.tracks:
-        yield Problem("tracks", [], "there is nothing to do", "at least one TrackPrompt")
+        yield Problem("tracks", [], "there is nothing to do", "at least one (track, bar) or TrackPrompt")
     seen: set[Any] = set()
     for i, prompt in enumerate(case.request.tracks):
         path = f"tracks[{i}].id"
@@ -280,26 +281,48 @@ RULES: tuple[Rule, ...] = (
 
 def problems_of(case: Case, names: Sequence[str] = ()) -> list[Problem]:
     """What every rule says, in the order of the table. `names` are those of the score's tracks."""
+    case = replace(case, names=names)
     found = (problem for rule in RULES for problem in rule(case))
-    return [replace(problem, track=_track_in_words(case, problem.path, names)) for problem in found]
+    return [replace(problem, track=_track_in_words(case, problem.path)) for problem in found]
 
 
-def _track_in_words(case: Case, path: str, names: Sequence[str]) -> str:
-    """The track that a place in the request is about: "track 2 'Bass'"; '' when it is about none."""
-    place = re.match(r"tracks\[(\d+)\]", path)
+def _plain_problems(found: Sequence[Problem], request: GenerationRequest, score: Score) -> list[Problem]:
+    """What cannot be made plain, before there is a case: the same with the names of the tracks."""
+    names, named = score.track_names, []
+    for problem in found:
+        place = re.match(r"tracks\[(\d+)\]\.(\w+)", problem.path)
+        if place is None:
+            named.append(problem)
+        elif place[2] == "id":
+            given = problem.value.casefold() if isinstance(problem.value, str) else None
+            numbers = [i for i, name in enumerate(names) if name.casefold() == given]
+            hint = f"{brief(problem.value)} is track {numbers[0]}" if len(numbers) == 1 else problem.hint
+            allowed = f"{problem.allowed}: {tracks_in_words(names)}" if names else problem.allowed
+            named.append(replace(problem, allowed=allowed, hint=hint))
+        else:
+            id_ = plain(request.tracks[int(place[1])].id)
+            known = is_whole(id_) and 0 <= id_ < len(names)
+            named.append(replace(problem, track=f"track {id_} {brief(names[id_])}" if known else ""))
+    return named
+
+
+def _track_in_words(case: Case, path: str) -> str:
+    """The track that a place in the request or the score is about: "track 2 'Bass'"; '' when it is about
+    none.
+    """
+    place = re.match(r"(score\.)?tracks\[(\d+)\]", path)
     if place is None:
         return ""
-    track = case.request.tracks[int(place[1])].id
-    if not 0 <= track < case.n_tracks:
-        return ""
-    return f"track {track} {names[track]!r}" if track < len(names) else f"the new track {track}"
+    number = int(place[2])
+    track = number if place[1] else case.request.tracks[number].id
+    return case.track_in_words(track) if 0 <= track < case.n_tracks else ""
 
 
 def _warnings(case: Case, score: Score, encoder_config: Any) -> list[str]:
     """The warnings, each with the track it is about."""
-    texts = []
+    texts, case = [], replace(case, names=score.track_names)
     for text in warnings_of(case, tuple(encoder_config.pitch_range)):
-        track = _track_in_words(case, text, score.track_names)
+        track = _track_in_words(case, text)
         texts.append(f"{text} ({track})" if track else text)
     return texts
 
@@ -338,7 +361,10 @@ def checked_request(
     """`validate_request` and `request_warnings` in one: the normalised copy and the warnings, nothing
     logged.
     """
-    request = tidied(request)
+    try:
+        request = tidied(request)
+    except RequestValidationError as error:
+        raise RequestValidationError(_plain_problems(error.problems, request, score)) from None
     case = make_case(request, score.table, encoder_config, model_facts(encoder_config), analyzer)
     problems = problems_of(case)
     if problems:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -81,23 +82,65 @@ def _out_of_reach(case: Case) -> Iterator[str]:
 
 
 def _limited_wishes(case: Case) -> Iterator[str]:
-    """Levels above what a limit allows, each once per prompt."""
+    """Levels above what a limit allows: one sentence for each wish of a track and one for each of its curves,
+    with all the bars it is about.
+    """
     if case.analyzer is None:
         return
     for path, prompt in case.prompts():
-        told: set[tuple[str, str, str]] = set()
+        whole: dict[str, list[_Excess]] = {}
+        curves: dict[str, list[_Excess]] = {}
         for bar in case.written(prompt):
-            own = f"{path}.bar_attributes[{bar}]", prompt.bar_attributes.get(bar, {})
-            for where, levels in ((f"{path}.attributes", prompt.attributes), own):
+            for found, levels in (
+                (whole, prompt.attributes),
+                (curves, prompt.bar_attributes.get(bar, {})),
+            ):
                 for name, level in levels.items():
                     limit = _limit_of_level(case, prompt, bar, name)
-                    if not limit or (where, name, limit) in told:
-                        continue
-                    told.add((where, name, limit))
-                    highest = _highest(case, prompt, bar, name)
-                    if level > highest:
-                        words = f"{level} cannot be reached under {limit}; at most {highest} can"
-                        yield f"{where}[{name!r}]: {words}"
+                    if limit and level > (highest := _highest(case, prompt, bar, name)):
+                        found.setdefault(name, []).append(_Excess(bar, level, limit, highest))
+        for name, bars in whole.items():
+            yield f"{path}.attributes[{name!r}]: {_exceeded(bars)}"
+        for name, bars in curves.items():
+            where = f"{path}.bar_attributes[{_spans([b.bar for b in bars])}]"
+            yield f"{where}[{name!r}]: {_exceeded(bars)}"
+
+
+@dataclass(frozen=True)
+class _Excess:
+    """A level that a limit keeps out of a bar; `limit` in words, `highest`: the highest level it allows."""
+
+    bar: int
+    level: int
+    limit: str
+    highest: int
+
+
+def _exceeded(bars: Sequence[_Excess]) -> str:
+    """What is wrong with the level of each of some bars, in one sentence."""
+    levels = [b.level for b in bars]
+    shown = levels[:1] if len(set(levels)) == 1 else levels
+    limits = list(dict.fromkeys((b.limit, b.highest) for b in bars))
+    if len(limits) == 1:
+        under = f"{limits[0][0]}; at most {limits[0][1]} can"
+    else:
+        under = " and ".join(f"{limit} (at most {highest} can)" for limit, highest in limits)
+    return f"{', '.join(map(str, shown))} cannot be reached under {under}"
+
+
+def _spans(bars: Sequence[int]) -> str:
+    """Ascending bars, those that follow each other in short.
+
+    >>> _spans([1, 2, 3, 5])
+    '1..3, 5'
+    """
+    runs: list[list[int]] = []
+    for bar in bars:
+        if runs and bar == runs[-1][-1] + 1:
+            runs[-1].append(bar)
+        else:
+            runs.append([bar])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in runs)
 
 
 _LIMITED_BY = {"note_density": "density_hard_limit", "max_polyphony": "sounding_limit"}
@@ -141,18 +184,23 @@ def _density_of(case: Case, prompt: TrackPrompt, wish: tuple[str, str], notes: i
 
 
 def _outside_the_bar(case: Case) -> Iterator[str]:
-    """Onsets of an exact rhythm behind the end of a shorter bar."""
+    """Onsets of an exact rhythm behind the end of a shorter bar, bars that lack the same ones together."""
     for path, prompt in case.prompts():
+        found: dict[tuple[tuple[int, ...], int], list[int]] = {}
         for bar in case.written(prompt):
             rhythm = control_of(prompt, bar, "rhythm_mask") or {}
             ticks = case.bar_ticks(prompt.id, bar)
             onsets = positions_of(rhythm) if "positions" in rhythm else []
-            late = [tick for tick, _ in onsets if tick >= ticks]
+            late = tuple(tick for tick, _ in onsets if tick >= ticks)
             if late:
-                yield (
-                    f"{path}: rhythm_mask asks for onsets at {', '.join(map(str, late))}, but bar {bar} has "
-                    f"{ticks} ticks; they are left out there"
-                )
+                found.setdefault((late, ticks), []).append(bar)
+        for (late, ticks), bars in found.items():
+            has = f"bar {bars[0]} has" if len(bars) == 1 else f"bars {_spans(bars)} have"
+            asked = ", ".join(map(str, late))
+            yield (
+                f"{path}: rhythm_mask asks for onsets at {asked}, but {has} {ticks} ticks; they are left "
+                "out there"
+            )
 
 
 def _idle_controls(case: Case) -> Iterator[str]:

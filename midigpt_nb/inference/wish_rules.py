@@ -111,7 +111,8 @@ def track_attributes(case: Case) -> Iterator[Problem]:
                 hint = _unknown(name, known)
                 yield Problem(here, value, "this model has no such attribute", ", ".join(known), hint)
             elif row.level != "track":
-                yield Problem(here, value, "this attribute belongs to bars", "", "put it in bar_attributes")
+                message, hint = "this attribute belongs to bars", "put it in bar_attributes"
+                yield Problem(here, value, message, ", ".join(known), hint)
             else:
                 yield from _value_problem(case, here, name, value, prompt.id)
 
@@ -217,12 +218,13 @@ def metre_changes(case: Case) -> Iterator[Problem]:
 def _metre_problem(case: Case, bar: int, wishes: Mapping[int, tuple[int, str]]) -> Iterator[Problem]:
     named = {track: case.facts.metres[value] for track, (value, _) in wishes.items()}
     if len(set(named.values())) > 1:
-        value, path = list(wishes.values())[-1]
-        words = " and ".join(f"{metre} (track {track})" for track, metre in named.items())
-        yield Problem(path, value, f"bar {bar} cannot have two metres: {words}", "one metre for all tracks")
+        last, (_, path) = list(wishes.items())[-1]
+        words = " and ".join(f"{metre} ({case.track_in_words(track)})" for track, metre in named.items())
+        message = f"bar {bar} cannot have two metres: {words}"
+        yield Problem(path, named[last], message, "one metre for all tracks")
         return
     written = {p.id for _, p in case.prompts() if p.autoregressive and bar in case.written(p)}
-    for track, (value, path) in wishes.items():
+    for track, (_, path) in wishes.items():
         has = "{}/{}".format(*case.metre(track, bar))
         appended = bar >= case.n_bars[track]
         everywhere = written == set(range(case.n_tracks)) and set(wishes) == written
@@ -230,7 +232,7 @@ def _metre_problem(case: Case, bar: int, wishes: Mapping[int, tuple[int, str]]) 
             continue
         message = f"{named[track]} is not the metre of the bars to write (bar {bar} is in {has})"
         hint = "change the bars' metre in the score first, or continue all tracks with this metre"
-        yield Problem(path, value, message, "the score's own metre", hint)
+        yield Problem(path, named[track], message, f"the score's own metre, {has}", hint)
 
 
 # --- wishes that cannot hold together -------------------------------------------------------------

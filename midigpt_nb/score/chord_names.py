@@ -97,14 +97,14 @@ def parse_chord(text: object) -> Chord:
         close = difflib.get_close_matches(quality, QUALITIES, 1, 0.5)
         hint = f"; did you mean {root_name + close[0]!r}?" if close else ""
         kinds = ", ".join(root_name + name for name in QUALITIES)
-        raise ScoreError(f"there is no chord {text.strip()!r}; on {root_name} there are {kinds}{hint}")
+        raise ScoreError(f"there is no chord {brief(text.strip())}; on {root_name} there are {kinds}{hint}")
     root = _class_of(root_name)
     bass, name = root, root_name + quality
     if slash:
         spelled = _ROOT.fullmatch(bass_name)
         if spelled is None or spelled[3]:
             words = "the bass after '/' is a note A..G with # or b"
-            raise ScoreError(f"{text.strip()!r}: {words}, not {bass_name!r}")
+            raise ScoreError(f"{brief(text.strip())}: {words}, not {brief(bass_name)}")
         bass_name = spelled[1].upper() + {"♯": "#", "♭": "b"}.get(spelled[2] or "", spelled[2] or "")
         bass, name = _class_of(bass_name), f"{name}/{bass_name}"
     classes = tuple(sorted({bass, *((root + step) % 12 for step in QUALITIES[quality])}))

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from midigpt_nb.errors import ScoreError
+from midigpt_nb.errors import ScoreError, brief
 from midigpt_nb.score.chord_names import ROOTS, SHARP_ROOTS, Chord, chord_text, parse_chord, parse_chords
 from midigpt_nb.score.places import Bars, Tracks, bar_numbers, track_numbers
 
@@ -180,7 +180,7 @@ def as_chords(chords: object, bars: Iterable[int]) -> dict[int, str | None]:
     elif isinstance(chords, Iterable):
         read = [None if name is None else _named(name, place) for place, name in enumerate(chords, 1)]
     else:
-        raise ScoreError(f"chords are text, a list or a dict of bars, not {chords!r}")
+        raise ScoreError(f"chords are text, a list or a dict of bars, not {brief(chords)}")
     if len(read) > len(chosen):
         raise ScoreError(f"{len(read)} chords for {len(chosen)} bars: name more bars, or fewer chords")
     return {bar: read[i % len(read)] if read else None for i, bar in enumerate(chosen)}
@@ -189,7 +189,7 @@ def as_chords(chords: object, bars: Iterable[int]) -> dict[int, str | None]:
 def _named(name: object, place: int) -> str | None:
     found = parse_chords(name if isinstance(name, str) else str(name))
     if len(found) != 1:
-        raise ScoreError(f"chord {place}: {name!r} is not one chord")
+        raise ScoreError(f"chord {place}: {brief(name)} is not one chord")
     return None if found[0] is None else found[0].name
 
 
@@ -199,9 +199,9 @@ def _of_mapping(chords: Mapping[Any, Any], bars: list[int]) -> dict[int, str | N
         bar = int(key) if isinstance(key, str) and key.isdecimal() else key
         if isinstance(bar, bool) or bar not in bars:
             span = f"{min(bars)}..{max(bars)}" if bars else "none"
-            raise ScoreError(f"chords[{key!r}]: there is no such bar; bars: {span} (counted from 0)")
+            raise ScoreError(f"chords[{brief(key)}]: there is no such bar; bars: {span} (counted from 0)")
         try:
             found[int(bar)] = None if name is None else _named(name, int(bar) + 1)
         except ScoreError as problem:
-            raise ScoreError(f"chords[{key!r}]: {str(problem).split(': ', 1)[-1]}") from None
+            raise ScoreError(f"chords[{brief(key)}]: {str(problem).split(': ', 1)[-1]}") from None
     return found

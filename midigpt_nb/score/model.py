@@ -249,7 +249,10 @@ class Score:
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise ScoreError(f"cannot read {str(path)!r}: {reason}") from error
-        return cls.from_bytes(data)
+        try:
+            return cls.from_bytes(data)
+        except ScoreError as error:
+            raise ScoreError(f"cannot read {str(path)!r}: {error}") from error
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Score:

@@ -1,5 +1,6 @@
 #include <pybind11/numpy.h>
 
+#include <cstdint>
 #include <string>
 
 #include "bindings/bind.h"
@@ -22,6 +23,8 @@ void require(bool holds, const char* what) {
 std::size_t step(const Floats& array, py::ssize_t axis) { return static_cast<std::size_t>(array.strides(axis) / kFloat); }
 std::size_t extent(const Floats& array, py::ssize_t axis) { return static_cast<std::size_t>(array.shape(axis)); }
 
+bool aligned(const Floats& array) { return reinterpret_cast<std::uintptr_t>(array.data()) % alignof(float) == 0; }
+
 bool whole_steps(const Floats& array) {
   for (py::ssize_t axis = 0; axis < array.ndim(); ++axis) {
     if (array.strides(axis) < 0 || array.strides(axis) % kFloat != 0) return false;
@@ -33,7 +36,7 @@ bool whole_steps(const Floats& array) {
 bool in_one_piece(const Floats& array, py::ssize_t axis) {
   py::ssize_t wanted = kFloat;
   for (py::ssize_t i = array.ndim() - 1; i >= axis; --i) {
-    if (array.strides(i) != wanted) return false;
+    if (array.shape(i) != 1 && array.strides(i) != wanted) return false;
     wanted *= array.shape(i);
   }
   return true;
@@ -46,6 +49,7 @@ void linear(const Floats& x, const Floats& w, const Floats& bias, Floats& out, m
   require(extent(w, 1) % kDenseColumns == 0, "w must have a multiple of 16 columns");
   require(whole_steps(x) && whole_steps(w) && whole_steps(out) && in_one_piece(x, 1) && in_one_piece(bias, 0) && in_one_piece(out, 1),
           "rows of x, bias and out must lie in one piece");
+  require(aligned(x) && aligned(w) && aligned(bias) && aligned(out), "x, w, bias and out must begin at whole numbers in memory");
   float* to = out.mutable_data();
   const midigpt::ConstMatrix left{x.data(), extent(x, 0), extent(x, 1), step(x, 0), 1};
   const midigpt::ConstMatrix right{w.data(), extent(w, 0), extent(w, 1), step(w, 0), step(w, 1)};
@@ -64,6 +68,7 @@ void attend(const Floats& queries, const Floats& keys, const Floats& values, Flo
   require(width > 0 && width % kDenseColumns == 0, "heads must have a multiple of 16 columns");
   require(whole_steps(queries) && whole_steps(keys) && whole_steps(values) && in_one_piece(queries, 1) && in_one_piece(keys, 1) && in_one_piece(values, 1),
           "tokens of queries and heads of keys and values must lie in one piece");
+  require(aligned(queries) && aligned(keys) && aligned(values) && aligned(out), "queries, keys, values and out must begin at whole numbers in memory");
   float* to = out.mutable_data();
   const midigpt::Attended a{tokens, heads, width, before, queries.data(), step(queries, 0), keys.data(), values.data(), step(keys, 0), to};
   const py::gil_scoped_release unlocked;

@@ -9,7 +9,6 @@
 #include <cstring>
 #include <exception>
 #include <new>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -29,7 +28,8 @@ constexpr std::size_t kQueries = 48;
 
 MIDIGPT_VECTOR inline __m256 exponential(__m256 x) {
   // e^x = 2^n e^r with |r| <= ln(2) / 2; the series to r^7 is exact to the last place or so.
-  x = _mm256_max_ps(_mm256_min_ps(x, _mm256_set1_ps(88.0f)), _mm256_set1_ps(-87.0f));
+  // Of two numbers one of which is NaN these give the second: so NaN stays NaN, and a broken model does not pass for a sound one.
+  x = _mm256_max_ps(_mm256_set1_ps(-87.0f), _mm256_min_ps(_mm256_set1_ps(88.0f), x));
   const __m256 n = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   __m256 r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375f), x);  // ln(2), in two pieces
   r = _mm256_fnmadd_ps(n, _mm256_set1_ps(-2.12194440e-4f), r);
@@ -259,7 +259,7 @@ void in_parts(std::size_t n, std::size_t threads, const Work& work) {
   for (std::size_t i = 1; i < parts; ++i) {
     try {
       others.emplace_back(part, i);
-    } catch (const std::system_error&) {  // no more threads to be had
+    } catch (...) {  // no more threads to be had, or no memory for one
       part(i);
     }
   }

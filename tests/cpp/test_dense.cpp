@@ -66,6 +66,61 @@ TEST_CASE("linear reads and writes inside larger arrays, and nothing beside them
   }
 }
 
+TEST_CASE("linear takes w in any order, and no rows, and no columns") {
+  if (!has_dense()) return;
+  constexpr std::size_t m = 33, k = 37, n = 48, row = 3, column = 3 * k + 2;  // neither rows nor columns of w in one piece
+  const std::vector<float> x = numbers(m * k, 1), spread = numbers(row * k + column * n, 2), bias = numbers(n, 3);
+  std::vector<float> w(k * n), wanted(m * n), out(m * n);
+  for (std::size_t p = 0; p < k; ++p) {
+    for (std::size_t j = 0; j < n; ++j) w[p * n + j] = spread[p * row + j * column];
+  }
+  linear({x.data(), m, k, k, 1}, {w.data(), k, n, n, 1}, bias.data(), {wanted.data(), m, n, n}, Then::Gelu, 1);
+  linear({x.data(), m, k, k, 1}, {spread.data(), k, n, row, column}, bias.data(), {out.data(), m, n, n}, Then::Gelu, 5);
+  CHECK(out == wanted);
+  linear({x.data(), 0, k, k, 1}, {w.data(), k, n, n, 1}, bias.data(), {out.data(), 0, n, n}, Then::Add, 2);
+  linear({x.data(), m, k, k, 1}, {w.data(), k, 0, n, 1}, bias.data(), {out.data(), m, 0, n}, Then::Store, 0);
+  CHECK(out == wanted);
+}
+
+TEST_CASE("gelu at its ends, and NaN stays where it is") {
+  if (!has_dense()) return;
+  const std::vector<float> x{0.0f, 1e-30f, 9.0f, -9.0f, 200.0f, -200.0f, 1e12f, -1e12f, INFINITY, NAN};
+  const std::vector<float> w(16, 1.0f), bias(16, 0.0f);
+  std::vector<float> out(x.size() * 16);
+  linear({x.data(), x.size(), 1, 1, 1}, {w.data(), 1, 16, 16, 1}, bias.data(), {out.data(), x.size(), 16, 16}, Then::Gelu, 1);
+  for (std::size_t i = 0; i < 8; ++i) CHECK(out[i * 16] == doctest::Approx(x[i] < 0 ? 0.0f : x[i]).epsilon(1e-5));
+  CHECK(out[8 * 16] == INFINITY);
+  CHECK(std::isnan(out[9 * 16]));
+  CHECK(std::isnan(out[9 * 16 + 15]));
+}
+
+TEST_CASE("attend does not hide a key that is no number, from those that look at it") {
+  if (!has_dense()) return;
+  constexpr std::size_t tokens = 40, width = 16, bad = 20;
+  const std::vector<float> q = numbers(tokens * width, 1), values = numbers(tokens * width, 3);
+  for (const float wrong : {NAN, INFINITY}) {
+    std::vector<float> keys = numbers(tokens * width, 2), out(tokens * width);
+    keys[bad * width + 3] = wrong;
+    attend({tokens, 1, width, 0, q.data(), width, keys.data(), values.data(), tokens * width, out.data()}, 1);
+    for (std::size_t i = 0; i < bad; ++i) CHECK(std::isfinite(out[i * width]));
+    if (std::isnan(wrong)) {
+      for (std::size_t i = bad; i < tokens; ++i) CHECK(std::isnan(out[i * width]));
+    }
+  }
+  std::vector<float> none;
+  attend({0, 1, width, 0, q.data(), width, values.data(), values.data(), tokens * width, none.data()}, 2);
+}
+
+TEST_CASE("attend takes scores that lie far apart") {
+  if (!has_dense()) return;
+  constexpr std::size_t tokens = 33, width = 16;
+  std::vector<float> q(tokens * width, 0.0f), keys(tokens * width, 0.0f), out(tokens * width);
+  const std::vector<float> values = numbers(tokens * width, 3);
+  for (std::size_t i = 0; i < tokens; ++i) q[i * width] = 1000.0f, keys[i * width] = static_cast<float>(i);
+  attend({tokens, 1, width, 0, q.data(), width, keys.data(), values.data(), tokens * width, out.data()}, 1);
+  for (std::size_t i = 0; i < tokens * width; ++i) CHECK(out[i] == doctest::Approx(values[i]).epsilon(1e-5));  // the last is all that counts
+}
+
 TEST_CASE("attend hears what stands before and nothing else") {
   if (!has_dense()) return;
   constexpr std::size_t heads = 3, width = 16, positions = 640;

@@ -83,6 +83,24 @@ def test_a_selection_may_hold_lists_and_numpy_numbers():
     assert request.tracks[0].bars == [2, 3] and type(request.tracks[0].id) is int
 
 
+@pytest.mark.parametrize(
+    ("cells", "wishes", "message"),
+    [
+        ((1, 4), None, r"cells\[0\]: is not a \(track, bar\) pair of numbers \(given 1\)"),
+        ([(1, range(4, 6))], None, r"cells\[0\].* \[\(1, bar\) for bar in range"),
+        ("Bass", None, "cells: is not"),
+        ([(1, 4)], {"note_density": 8}, r"attributes: is not by track .*\{1: \{'note_density': 8\}\}"),
+    ],
+)
+def test_what_is_no_selection_is_refused_in_words(cells, wishes, message):
+    with pytest.raises(ValueError, match=message):
+        GenerationRequest.from_selection(cells, attributes=wishes)
+
+
+def test_a_track_by_name_is_left_to_the_session_which_knows_the_names():
+    assert GenerationRequest.from_selection([("Bass", 4), (1, 4)]).tracks[1].id == "Bass"
+
+
 def test_a_selection_becomes_a_request():
     request = GenerationRequest.from_selection(
         [(2, 5), (0, 1), (2, 4)],

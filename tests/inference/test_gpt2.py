@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,71 @@ def test_long_prompts_are_the_same_by_the_core_and_by_torch(chunks, way, monkeyp
     np.testing.assert_allclose(told, wanted, atol=2e-5)
     every = network.start(1).each(0, tokens, np.arange(300))
     np.testing.assert_allclose(every[-1], wanted[0], atol=2e-5)
+
+
+@pytest.mark.parametrize("width, heads", [(8, 2), (16, 1), (24, 3), (48, 3), (80, 5)])
+def test_any_width_of_a_model_is_the_same_with_and_without_the_vector_unit(width, heads, monkeypatch):
+    """Products and heads that are no multiple of a tile go through torch, beside others by the core."""
+    shape = GPT2Shape(vocab_size=50, n_positions=128, n_embd=width, n_layer=2, n_head=heads)
+    network = GPT2Backend(shape, random_arrays(shape, seed=4), torch.device("cpu"), torch.float32)
+    tokens, places = np.random.default_rng(5).integers(0, 50, 100), np.arange(100)
+
+    def read():
+        decoding = network.start(1)
+        decoding.feed(0, tokens[:45], places[:45])
+        decoding.feed(0, tokens[45:77], places[45:77])
+        return ask(decoding, (tokens[77:], places[77:]))
+
+    here = read()
+    monkeypatch.setattr(products._core, "has_dense", lambda: False)
+    np.testing.assert_allclose(here, read(), atol=2e-5)
+
+
+def test_the_core_lets_other_threads_work_and_they_do_not_disturb_each_other():
+    if not _core.has_dense():
+        pytest.skip("this processor has no AVX2")
+    rng = np.random.default_rng(8)
+    w, bias = rng.normal(size=(512, 512)).astype(np.float32), np.zeros(512, np.float32)
+    xs = [rng.normal(size=(300, 512)).astype(np.float32) for _ in range(4)]
+
+    def product(x):
+        out = np.empty((300, 512), np.float32)
+        _core.linear(x, w, bias, out, _core.Then.Gelu, 2)
+        return out
+
+    wanted, seen = [product(x) for x in xs], {}
+    stop, turns = threading.Event(), [0]
+
+    def work(i):
+        seen[i] = [np.array_equal(product(xs[i]), wanted[i]) for _ in range(5)]
+
+    def count():
+        while not stop.is_set():
+            turns[0] += 1
+            time.sleep(0)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    counter = threading.Thread(target=count)
+    for thread in (counter, *threads):
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stop.set()
+    counter.join()
+    assert all(all(same) for same in seen.values()) and len(seen) == 4
+    assert turns[0] > 20, "the lock of the interpreter is free while the core multiplies"
+
+
+def test_the_core_takes_no_memory_that_is_out_of_step():
+    if not _core.has_dense():
+        pytest.skip("this processor has no AVX2")
+    memory = np.zeros(4 * 40 * 32 + 1, np.uint8)
+    x = memory[1:].view(np.float32).reshape(40, 32)
+    w, bias, out, keys = (np.zeros(size, np.float32) for size in ((32, 32), 32, (40, 32), (2, 64, 16)))
+    with pytest.raises(ValueError, match="must begin at whole numbers"):
+        _core.linear(x, w, bias, out, _core.Then.Store)
+    with pytest.raises(ValueError, match="must begin at whole numbers"):
+        _core.attend(x.reshape(40, 2, 16), keys, keys, out, 0)
 
 
 def test_the_core_refuses_arrays_that_do_not_fit():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
+import weakref
 
 import pytest
 
-from midigpt_nb.inference import TrackPrompt
+from midigpt_nb.inference import InferenceEngine, TrackPrompt
 from midigpt_nb.inference.events import BarFinished, NotesArrived, StepFinished
 from midigpt_nb.inference.interrupt import ctrl_c
 
@@ -90,6 +92,38 @@ def test_a_listener_that_goes_away_within_a_step_keeps_its_finished_bars(engine,
         told = [(onset, pitch) for pitch, _, onset, _ in notes[bar]]
         assert sorted((n.onset_ticks, n.pitch) for n in written) == sorted(told)
     assert session.report().of(0, 3) and not session.report().of(0, 4)
+
+
+@pytest.mark.parametrize("several", [False, True], ids=["one", "takes"])
+def test_a_forgotten_stream_keeps_its_bars_and_leaves_nothing_behind(checkpoint_path, score, several):
+    """Three steps of two bars; nobody closes the stream, it is dropped in the middle of the second step."""
+    engine = InferenceEngine.from_checkpoint(checkpoint_path)
+    asked = request(TrackPrompt(0, BARS[:6]), bars_per_step=2, model_dim=4, novelty_check=False)
+    asked.config.seed = 5
+    wanted = engine.session(score, asked).run().hash()
+    engine.prompt_cache.clear()
+    session, threads = engine.session(score, asked), threading.active_count()
+    stream = session.stream_takes(2) if several else session.stream()
+    finished = (e for e in stream if isinstance(e, BarFinished) and e.take == 0)
+    first = [(0, next(finished).bar) for _ in range(3)]
+    decoding = weakref.ref(session._call.loop._decoding)
+    del stream, finished
+    gc.collect()
+    assert decoding() is None and session._call.loop.idle, "the model's memory is given back"
+    assert threading.active_count() == threads and session.status == "cancelled"
+    assert changed_cells(score, session.partial) == set(first)
+    if several:
+        assert session.last_takes()[0].status == "cancelled"
+    assert engine.session(score, asked).run().hash() == session.run().hash() == wanted
+
+
+def test_a_stream_that_nobody_listens_to_is_not_running(session):
+    stream = session.stream()
+    assert session.status == ""
+    next(stream)
+    assert session.status == "running"
+    del stream
+    assert session.status == "cancelled"
 
 
 def test_ctrl_c_is_left_alone_where_it_is_not_ours():

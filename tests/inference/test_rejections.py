@@ -463,6 +463,54 @@ def test_d12_a_shape_outside_the_allowed_pitches_is_refused():
     assert found.startswith("tracks[0].controls['pitch_mask']['shape']") and "lies in 70..80" in found
 
 
+WRONG = {
+    "number": ([TrackPrompt(7, [1])], {}),
+    "name": ([TrackPrompt("bass", [1])], {}),
+    "list": ([TrackPrompt(1, "ab")], {}),
+    "flag": ([TrackPrompt(1, [1], ignore=0)], {}),
+    "bar": ([TrackPrompt(1, [9, 1.5])], {}),
+    "level": ([TrackPrompt(1, [1], attributes={"note_density": 99})], {}),
+    "of bars": ([TrackPrompt(1, [1], attributes={"bar_note_density": 1})], {}),
+    "bar wish": ([TrackPrompt(1, [1], bar_attributes={1: {"note_densty": 1}})], {}),
+    "control": ([TrackPrompt(1, [1], bar_controls={1: {"chord": {"name": "H", "how": "strct"}}})], {}),
+    "metre": ([TrackPrompt(1, [1], controls={"time_signature": "3/4"})], {}),
+    "context": ([TrackPrompt(1, [1])], {"context_drop": [9]}),
+    "setting": ([TrackPrompt(1, [1])], {"mask_mode": "tokn"}),
+}
+
+
+@pytest.mark.parametrize("prompts, settings", WRONG.values(), ids=WRONG)
+def test_every_problem_names_place_track_value_and_choices(prompts, settings):
+    score, tokenizer = make_score(3, 8), Tokenizer(encoder_config())
+    score.tracks[1].name = "Bass"
+    request = GenerationRequest(prompts, InferenceConfig(**settings))
+    with pytest.raises(RequestValidationError) as caught:
+        validate_request(request, score, tokenizer.config, tokenizer.analyzer)
+    for problem in caught.value.problems:
+        text = str(problem)
+        assert problem.path and problem.path in text and problem.allowed and "given " in text, text
+        assert "1 'Bass'" in text or not problem.path.startswith(("tracks[", "config.context")), text
+        assert len(text) < 900
+
+
+def test_a_track_that_is_named_where_a_number_belongs_is_found():
+    score, tokenizer = make_score(3, 8), Tokenizer(encoder_config())
+    score.tracks[1].name = "Bass"
+    for name, hint in (("bass", "'bass' is track 1"), ("Bas", "tracks count from 0")):
+        with pytest.raises(RequestValidationError) as caught:
+            validate_request(GenerationRequest([TrackPrompt(name, [1])]), score, tokenizer.config)
+        assert caught.value.problems[0].hint == hint
+
+
+def test_a_metre_that_is_refused_is_given_back_as_it_was_asked():
+    score, tokenizer = make_score(1, 8), Tokenizer(encoder_config())
+    asked = GenerationRequest([TrackPrompt(0, [1], controls={"time_signature": "3/4"})])
+    with pytest.raises(RequestValidationError) as caught:
+        validate_request(asked, score, tokenizer.config)
+    (problem,) = caught.value.problems
+    assert problem.value == "3/4" and problem.allowed == "the score's own metre, 4/4"
+
+
 # --- warnings -------------------------------------------------------------------------------------
 
 
@@ -481,6 +529,7 @@ def test_d26_notes_the_model_will_not_see_as_they_are(caplog):
     assert late.startswith(
         "score.tracks[0]: 1 notes begin after the end of their bar; the model sees them there"
     )
+    assert late.endswith("(track 0 'Acoustic Grand Piano')")
     with caplog.at_level(logging.WARNING):
         validate_request(request, score, tokenizer.config, tokenizer.analyzer)
     assert "after the end of their bar" in caplog.text
@@ -528,6 +577,26 @@ def test_wishes_that_a_limit_excludes_are_told():
     assert "under density_hard_limit 3; at most " in found[0] and "under sounding_limit 1" in found[1]
     fitting = TrackPrompt(0, [1], attributes={"note_density": 0, "max_polyphony": 0}, controls=limits)
     assert not any("under" in text for text in warned(GenerationRequest([fitting]), make_score(1, 8)))
+
+
+def test_a_curve_that_a_limit_excludes_is_told_in_one_line_with_its_bars():
+    curve = {bar: {"note_density": 3 + bar % 2} for bar in (1, 2, 3, 5)} | {6: {"note_density": 0}}
+    prompt = TrackPrompt(0, range(8), bar_attributes=curve, controls={"density_hard_limit": 2})
+    (found,) = warned(GenerationRequest([prompt]), make_score(1, 8))
+    assert found.startswith("tracks[0].bar_attributes[1..3, 5]['note_density']: 4, 3, 4, 4 cannot be reached")
+    assert "under density_hard_limit 2; at most " in found and found.endswith(
+        "(track 0 'Acoustic Grand Piano')"
+    )
+    prompt.bar_controls = {2: {"density_hard_limit": 1}}
+    (found,) = warned(GenerationRequest([prompt]), make_score(1, 8))
+    assert "under density_hard_limit 2 (at most " in found and " and density_hard_limit 1 (at most " in found
+
+
+def test_onsets_behind_the_end_of_short_bars_are_told_once():
+    rhythm = {"rhythm_mask": {"positions": [{"pos": 0}, {"pos": 40}]}}
+    score = make_score(1, 4, metres=((4, 4), (3, 4), (3, 4), (2, 4)))
+    short, shorter = warned(GenerationRequest([TrackPrompt(0, range(4), controls=rhythm)]), score)
+    assert "onsets at 40, but bars 1..2 have 36 ticks" in short and "bar 3 has 24 ticks" in shorter
 
 
 def test_onsets_behind_the_end_of_a_short_bar_are_told():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 
 import numpy as np
 import pytest
 
 from midigpt_nb import _core
-from midigpt_nb.inference import TrackPrompt
+from midigpt_nb.inference import InferenceEngine, TrackPrompt
 
 from .asking import changed_cells, refuse, request
 
@@ -31,6 +32,23 @@ def test_p3_retries_seeds_and_later_sessions_read_a_prompt_once(scripted, score,
     replay.prompt_cache.clear()
     replay.session(score, request(TrackPrompt(0, [2]), novelty_check=False, model_dim=8)).run()
     assert len(long_feeds(replay.backend)) == 2
+
+
+@pytest.mark.parametrize("patient", [False, True], ids=["at once", "in small pieces"])
+def test_nobody_waits_for_a_prompt_to_be_remembered(scripted, score, patient):
+    """The first token is told before the prompt is put into the cache; the cache has it in any case."""
+    replay = scripted(prefill_chunk=2048)
+    session = replay.session(score, request(TrackPrompt(0, [2]), model_dim=8, novelty_check=False))
+    session.patient = patient
+    stream = session.stream()
+    while not session.gen_count:
+        next(stream)
+    assert len(replay.prompt_cache) == (1 if patient else 0)
+    stream.close()
+    assert len(replay.prompt_cache) == 1
+    before = len(long_feeds(replay.backend))
+    replay.session(score, request(TrackPrompt(0, [2]), model_dim=8, novelty_check=False)).run()
+    assert len(long_feeds(replay.backend)) == before
 
 
 def test_p3_the_next_step_reads_only_what_differs(scripted, score):
@@ -152,10 +170,40 @@ def test_d24_u15_many_sessions_of_one_engine_at_once(engine, score):
     assert [together[i] for i in range(8)] == alone
 
 
+WAYS = {
+    "run": lambda session: session.run().hash(),
+    "stream": lambda session: list(session.stream())[-1].score.hash(),
+    "patient": lambda session: [e for e in session.stream() if e is not None][-1].score.hash(),
+    "arun": lambda session: asyncio.run(session.arun()).hash(),
+    "takes": lambda session: next(take for take in session.takes(2) if take.number == 0).score.hash(),
+}
+
+
+@pytest.mark.parametrize("seed, top_k", [(3, 0), (4, 1), (5, 0)])
+def test_neither_the_call_nor_the_portions_of_a_prompt_change_the_music(
+    checkpoint_path, score, seed, top_k, monkeypatch
+):
+    own = InferenceEngine.from_checkpoint(checkpoint_path)
+    bars = [seed % 3, seed % 3 + 1, 5]
+    asked = request(TrackPrompt(1, bars), seed=seed, top_k=top_k, model_dim=8, novelty_check=False)
+
+    def result(way):
+        own.prompt_cache.clear()
+        session = own.session(score, asked)
+        session.patient = way == "patient"
+        return WAYS[way](session)
+
+    heard = {way: result(way) for way in WAYS}
+    for size in (3, 40, 192, 4096):
+        monkeypatch.setattr(own.backend, "prefill_chunk", size)
+        heard[size] = result("run")
+    monkeypatch.setattr(_core, "has_dense", lambda: False)
+    heard["without the vector unit"] = result("run")
+    assert len(set(heard.values())) == 1, heard
+
+
 @pytest.mark.parametrize("limit", [0, 20_000, 1 << 20])
 def test_the_prompt_cache_changes_time_only(checkpoint_path, engine, score, limit):
-    from midigpt_nb.inference import InferenceEngine
-
     other = InferenceEngine.from_checkpoint(checkpoint_path)
     other.prompt_cache.limit_bytes = limit
     for seed in (1, 2):

@@ -176,6 +176,9 @@ def test_cancelling_takes_keeps_what_was_finished(engine, score):
 def test_the_number_of_takes_is_checked(engine, score):
     with pytest.raises(RequestValidationError, match="too few"):
         engine.session(score, ASKED).takes(0)
+    for wrong in ("8", 2.5, True, None):
+        with pytest.raises(RequestValidationError, match="whole number >= 1"):
+            engine.session(score, ASKED).takes(wrong)
 
 
 def test_a_take_of_a_thinned_out_request_repeats_by_itself(engine):

@@ -7,6 +7,7 @@ import pytest
 
 from midigpt_nb.inference import TrackPrompt
 from midigpt_nb.inference.token_log import TokenLog
+from midigpt_nb.inference.uncertainty import NoteDoubt, Uncertainty
 
 from .asking import request
 
@@ -108,3 +109,15 @@ def test_k5_an_empty_result_has_no_figures(scripted, score):
     session.watch_uncertainty = True
     session.run(on_failure="partial")
     assert len(session.uncertainty) == 0 and repr(session.uncertainty) == "Uncertainty(no notes)"
+
+
+@pytest.mark.filterwarnings("error")
+def test_k5_odd_figures_have_words_too():
+    """No notes, notes without a pitch token of their own, logits that say nothing."""
+    assert repr(Uncertainty({}, [])) == "Uncertainty(no notes)" and list(Uncertainty({}, [])) == []
+    bare = Uncertainty({(0, 1): [NoteDoubt(0, 60, (None, None, None, None))]}, [60])
+    assert repr(bare) == "Uncertainty(1 notes, pitch unknown)" and np.isnan(bare.bits).all()
+    for logits in ([np.nan, 0.0], [np.inf, 0.0], [-np.inf, -np.inf]):
+        raw = (1, np.array(logits, np.float32), np.array([0, 1]))
+        (row,) = Uncertainty({(0, 1): [NoteDoubt(0, 60, (None, raw, None, None))]}, [60, 61])
+        assert row["pitch_bits"] == 1.0 and row["alternatives"] == [(60, 0.5), (61, 0.5)]

@@ -261,7 +261,7 @@ def check_words(tokenizer, request, *, refused=False):
     ("prompt", "words"),
     [
         (TrackPrompt(0, [True]), "there are no such bars (given [True], for track 0"),
-        (TrackPrompt(0, 4), "tracks[0].bars: is not possible (given 4); allowed: a list of bars; [4, 5]"),
+        (TrackPrompt(0, 4), "'Acoustic Grand Piano'); allowed: a list of bars; [4, 5]"),
         (TrackPrompt(0, [1], bar_attributes={True: {"note_density": 1}}), "bars are whole numbers"),
         (TrackPrompt(0, [1], attributes=None), "allowed: a dict {name: value}"),
         (TrackPrompt("0", [1]), "allowed: a track's number"),

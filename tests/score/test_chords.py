@@ -129,6 +129,22 @@ def test_a7_text_lists_and_dicts_are_spread_over_bars() -> None:
         as_chords({1: "X"}, range(8))
 
 
+@pytest.mark.parametrize("text", ["C" + "x" * 100_000, "A/" + "B" * 100_000, "X" * 100_000])
+def test_a_very_long_name_makes_no_long_message(text: str) -> None:
+    for given in (text, [text], {0: text}, {text: "C"}):
+        with pytest.raises(ScoreError) as caught:
+            as_chords(given, [0, 1])
+        assert len(str(caught.value)) < 1000
+
+
+def test_pieces_of_odd_shapes_have_chords() -> None:
+    long = [Note(60, 90, 0, 2**31 - 1), Note(64, 90, 0, 2**31 - 1)]
+    assert list(Score([]).chords()) == [] == list(Score([Track([])]).chords())
+    assert Score([Track([Bar(), Bar()])]).chords().names == [None, None]
+    assert Score([Track([Bar()]), Track([Bar(long), Bar()])]).chords().names == ["C", "C"]
+    assert set(Score.example().chords(tracks=[]).names) == {None}
+
+
 # --- measuring
 
 

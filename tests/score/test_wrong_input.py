@@ -26,6 +26,7 @@ def note(**changes: Any) -> dict[str, Any]:
         (lambda: Score.from_midi("a\0b"), "cannot read 'a"),
         (lambda: Score.from_bytes("x"), "data is 'x'; it must be the bytes of a MIDI file"),
         (lambda: Score.from_bytes(b""), "MIDI byte 0: the file has 0 bytes"),
+        (lambda: Score.from_midi(__file__), r"cannot read '.*test_wrong_input.py': MIDI byte 0: not a MIDI"),
         (lambda: Score.from_table(None), "table is None; it must be a ScoreTable"),
         (lambda: Score.example().with_table(None), "table is None"),
         (lambda: Score.example().with_table(Score()), "must be a ScoreTable"),
