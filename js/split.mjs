@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
-import { build, transform } from "esbuild";
+import { build } from "esbuild";
 
 const ID = "desk-id-placeholder";
 
@@ -14,13 +14,13 @@ const modulesOf = (result, src) =>
     .map((path) => relative(src, resolve(path)))
     .filter((path) => path.endsWith(".ts") && !path.startsWith(".."));
 
-/** Style sheets imported by scripts are texts, without their white space. */
+/** Style sheets imported by scripts are texts, with the sheets they import, without their white space. */
 const styleAsText = {
   name: "style",
   setup(run) {
     run.onLoad({ filter: /\.css$/ }, async ({ path }) => {
-      const { code } = await transform(readFileSync(path, "utf8"), { loader: "css", minify: true });
-      return { contents: code.trim(), loader: "text" };
+      const made = await build({ entryPoints: [path], bundle: true, minify: true, write: false });
+      return { contents: made.outputFiles[0].text.trim(), loader: "text" };
     });
   },
 };

@@ -5,6 +5,7 @@ import {
   type Cell,
   type ErrorAnswer,
   EVENT_KINDS,
+  EVENTS_WITH_BUFFER,
   type JobEvent,
   type OkAnswer,
   ORDERED,
@@ -90,6 +91,9 @@ export interface State {
   snap: string;
   /** By what later pages know this roll again; empty where nothing is kept. See desk/autosave.ts. */
   _autosave: Partial<AutosaveFacts>;
+  /** `page-number` of what was set last; the last number of each page that the kernel has seen (see synced.ts). */
+  _from: string;
+  _seen: Readonly<Record<string, number>>;
 }
 
 /** What anywidget (or the shim of an exported page) hands over; the part that is used. */
@@ -169,17 +173,21 @@ export class Kernel {
   heardAt = 0;
 
   private readonly waiting = new Map<string, Waiting>();
+  private closed = false;
   private late = 0;
   private count = 0;
   private ordered = 0;
-  /** Answers go to every page that shows the widget: ids must differ between pages. */
-  private readonly page = Math.random().toString(36).slice(2, 10);
 
-  constructor(private readonly model: HostModel) {
+  /** `page`: answers go to every page that shows the widget, so ids must differ between pages. */
+  constructor(
+    private readonly model: HostModel,
+    private readonly page: string,
+  ) {
     model.on("msg:custom", this.receive);
   }
 
   dispose(): void {
+    this.closed = true;
     this.model.off("msg:custom", this.receive);
     for (const entry of this.waiting.values()) {
       clearTimeout(entry.busyTimer);
@@ -194,6 +202,9 @@ export class Kernel {
     payload: Requests[K],
     buffers: ArrayBuffer[] = [],
   ): Promise<Answer> {
+    if (this.closed) {
+      return new Promise(() => {}); // nobody is there to hear the answer, and no timer may stay behind
+    }
     const id = `${this.page}-${this.count++}`;
     const inOrder = ORDERED.includes(kind);
     const seq = inOrder ? { seq: this.ordered++ } : {};
@@ -279,7 +290,7 @@ export class Kernel {
     }
     const { k } = content;
     this.heardAt = performance.now();
-    if (typeof content["rev"] === "number" && k !== "error") {
+    if (typeof content["rev"] === "number" && k === "ok") {
       this.onRev(content["rev"]);
     }
     if (k === "gap") {
@@ -294,10 +305,27 @@ export class Kernel {
     } else if (k === "error") {
       const answer = content as unknown as ErrorAnswer;
       this.settle(String(content["id"]))?.reject(new RequestError(answer));
-    } else if (k === "ev" && isEvent(content)) {
-      this.onEvent(content, buffers ?? []);
+    } else if (k === "ev") {
+      this.receiveEvents(content, buffers ?? []);
     }
   };
+
+  /** One message may bring several events of a job; their buffers follow each other. */
+  private receiveEvents(content: Record<string, unknown>, buffers: readonly DataView[]): void {
+    const { v, k, job, n } = content;
+    const more = Array.isArray(content["more"]) ? content["more"].filter(isRecord) : [];
+    const rest = [...buffers];
+    for (const [i, said] of [content, ...more].entries()) {
+      const event = { ...said, v, k, job, n: (n as number) + i };
+      const own = rest.splice(0, EVENTS_WITH_BUFFER.includes(String(said["ev"])) ? 1 : 0);
+      if (isEvent(event)) {
+        if ("rev" in event && typeof event.rev === "number") {
+          this.onRev(event.rev);
+        }
+        this.onEvent(event, own);
+      }
+    }
+  }
 }
 
 /** Unknown kinds are ignored: a newer kernel may say more than this page understands. */

@@ -124,6 +124,8 @@ export interface Caps {
   piece?: PieceInfo[];
   /** those of other models */
   piece_absent?: { label: string; why: string }[];
+  /** attributes and settings are asked for with `caps` */
+  later?: boolean;
 }
 
 /** One attribute the model can be asked for. */
@@ -429,6 +431,10 @@ export interface RequestSound {
 export interface RequestDesk {
 }
 
+/** the parts of `caps` that only the second module needs */
+export interface RequestCaps {
+}
+
 /** the example piece becomes the document, as one undo step */
 export interface RequestExample {
 }
@@ -480,6 +486,8 @@ export interface OkAnswer {
   lost?: number;
   /** sync: of a job with several takes */
   takes?: TakePicture[];
+  /** caps: its rest */
+  caps?: Caps;
   /** outlook: what the model sees, step by step */
   steps?: SeenStep[];
   /** outlook: possible, but likely not meant */
@@ -669,6 +677,7 @@ export interface Requests {
   outlook: RequestOutlook;
   sound: RequestSound;
   desk: RequestDesk;
+  caps: RequestCaps;
   example: RequestExample;
   midi: RequestMidi;
   upload: RequestUpload;
@@ -687,6 +696,9 @@ export type JobEvent =
   | EventError;
 
 export const EVENT_KINDS: readonly string[] = ["accepted", "step", "tok", "notes", "bar", "reject", "take", "done", "cancelled", "error"];
+
+/** Events that bring a buffer. */
+export const EVENTS_WITH_BUFFER: readonly string[] = ["notes"];
 
 /** Requests that keep their order. */
 export const ORDERED: readonly string[] = ["generate", "undo", "redo", "restore", "ops", "accept", "discard", "chords", "upload"];

@@ -11,7 +11,7 @@ import type { Job } from "./job.ts";
 import { jobHost } from "./job_host.ts";
 import { Jobs } from "./jobs.ts";
 import { Mix, type MixState } from "./mix.ts";
-import { type HostModel, Kernel, type Problem, RequestError, type Watcher } from "./model.ts";
+import { type HostModel, Kernel, type Problem, RequestError, type State, type Watcher } from "./model.ts";
 import { NoteTable, type ParsedDocument, parseDocument } from "./note_table.ts";
 import { playable } from "./playable.ts";
 import { sampledSound, simpleModule } from "./playback/kernel_sound.ts";
@@ -79,7 +79,7 @@ export class Store extends Synced {
 
   constructor(model: HostModel) {
     super(model);
-    this.kernel = new Kernel(model);
+    this.kernel = new Kernel(model, this.page);
     this.kernel.onBusy = (late) => {
       this.late = late;
       this.changed("job");
@@ -353,7 +353,8 @@ export class Store extends Synced {
   dismissProblem(): void {
     this.problem = null;
     if (this.get("error")) {
-      this.save("error", null);
+      this.model.set("error", null); // a newer one of the kernel counts
+      this.send();
     }
     this.changed("problem");
   }
@@ -365,6 +366,13 @@ export class Store extends Synced {
 
   // ---------------------------------------------------------------- synced state
 
+  protected override stillFits(name: string, value: unknown): boolean {
+    const known = (id: unknown): boolean => id === "" || this.takes.list.some((take) => take.id === id);
+    return name === "active_take"
+      ? known(value)
+      : name !== "comp" || Object.values(value as State["comp"]).every(known);
+  }
+
   private watch(): void {
     const on: Synced["on"] = (name, handler) => this.on(name, handler);
     on("_doc", () => this.readDocument());
@@ -374,7 +382,8 @@ export class Store extends Synced {
     for (const name of WISH_TRAITS) {
       on(name, () => this.changed("wishes"));
     }
-    for (const name of ["caps", "sampling", "readonly", "can_undo", "can_redo", "height", "snap"] as const) {
+    on("caps", () => this.readCaps());
+    for (const name of ["sampling", "readonly", "can_undo", "can_redo", "height", "snap"] as const) {
       on(name, () => this.changed("settings"));
     }
     on("status", () => this.changed("job"));
@@ -467,8 +476,7 @@ export class Store extends Synced {
     if (this.unsent) {
       const cells = this.unsent.cells();
       this.unsent = null;
-      this.model.set("selection", { ...this.get("selection"), cells });
-      this.model.save_changes();
+      this.save("selection", { ...this.get("selection"), cells });
     }
   }
 
@@ -503,7 +511,7 @@ export class Store extends Synced {
   private transportChanged(): void {
     this.model.set("playing", this.player.playing);
     this.model.set("position", Math.round(this.player.position));
-    this.model.save_changes();
+    this.send();
     this.changed("transport");
     this.takes.goOn();
   }

@@ -4,6 +4,14 @@ import type { Lost } from "./connection.ts";
 const plural = (n: number, one: string, many: string): string =>
   `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
+const takeMeanings: Readonly<Record<string, string>> = {
+  "No.": "the order they were written in",
+  "As asked": "how much of what you asked for came",
+  Likely: "how usual the notes are to the model: the nearer to 0, the more usual",
+  Notes: "the number of notes",
+  New: "the share of notes that were not there before",
+};
+
 export const strings = {
   // the roll
   rollLabel: (title: string): string => (title ? `Piano roll of ${title}` : "Piano roll"),
@@ -155,17 +163,18 @@ export const strings = {
       ? "A take is ready: Enter keeps it"
       : `${n} takes are ready: 1–${n} to hear them, Enter to keep one`,
   takesSortLabel: "Sort by",
-  takeSort: (measure: string): string => `Sort by ${measure.toLowerCase()}; once more turns it round`,
+  takeSort: (measure: string): string =>
+    `Sort by ${takeMeanings[measure] ?? measure}; once more turns the order round`,
   takeNumber: "No.",
   takeSeed: "Seed",
-  takeAdherence: "Adherence",
+  takeAdherence: "As asked",
   takeLikely: "Likely",
   takeNotes: "Notes",
   takeNovelty: "New",
   takeHint: (n: number): string =>
-    `Show and play take ${n} (${n}); Alt-click a bar, or T, holds it to this take`,
+    `Show take ${n}, and hear it while the piece plays (${n}). Alt-click a bar in the roll, or T, to take only that bar from it`,
   takeOriginal: "Original",
-  takeOriginalHint: "Show and play the bars as they were (0)",
+  takeOriginalHint: "Show the bars as they were, and hear them while the piece plays (0)",
   takeNow: (n: number): string => `Take ${n}`,
   takeWriting: (done: number, all: number): string => `${done} of ${plural(all, "bar", "bars")}`,
   takeKeep: "Keep",
@@ -175,7 +184,7 @@ export const strings = {
   keepGoing: "Keep going",
   keepGoingHint: "A new take with every pass of the loop, until one is kept",
   // targets
-  targetsHint: "What bars and tracks are to the model",
+  targetsHint: "What the model may write, may read or must not see",
   barRoles: {
     context: "Context (Shift C)",
     generate: "To be written (Shift G)",
@@ -197,7 +206,7 @@ export const strings = {
   seesHidden: (n: number): string => `${plural(n, "bar", "bars")} hidden`,
   seesContinues: "from left to right",
   // why the button is off
-  nothingSelected: "Select bars first: drag over the roll",
+  nothingSelected: "Select bars first: with the tool Choose bars (5), drag over the roll",
   readonly: "This view is read-only",
   noEngine: "This view has no model: use InfillEditor(score) to write new bars.",
   noDocument: "There is no score yet",

@@ -30,12 +30,18 @@ export class Synced {
   private pending = new Set<Change>();
   private flushing = false;
   private readonly end = new AbortController();
-  /** Values set here that are not sent yet: what the kernel echoes of older ones must not undo them. */
-  private readonly ahead = new Map<keyof State, unknown>();
+  /** Names this page to the kernel. */
+  readonly page = Math.random().toString(36).slice(2, 10).padEnd(6, "0");
+  /** Values set here, with the number they were sent under; 0: not sent yet. */
+  private readonly ahead = new Map<keyof State, { value: unknown; sent: number }>();
+  private sends = 0;
+  private mending = false;
   /** Aborted when no view and no host needs the store any more. */
   readonly ended = this.end.signal;
 
-  constructor(readonly model: HostModel) {}
+  constructor(readonly model: HostModel) {
+    this.whole = this.get("caps") ?? {};
+  }
 
   /** Called with every change, before the listeners are. */
   protected onChanged(_changes: readonly Change[]): void {}
@@ -45,23 +51,72 @@ export class Synced {
   }
 
   get caps(): Caps {
-    return this.get("caps") ?? {};
+    return this.whole;
+  }
+
+  private whole: Caps = {};
+
+  /** The trait has come, or with `rest` what it leaves for later. */
+  readCaps(rest: Caps = {}): void {
+    this.whole = { ...this.get("caps"), ...rest };
+    this.changed("settings", "wishes");
   }
 
   /** Sets a synced trait and tells the kernel. */
   save<K extends keyof State>(key: K, value: State[K]): void {
-    this.model.set(key, value);
-    this.model.save_changes();
+    this.put(key, value);
+    this.send();
   }
 
   /** The same for values that change fast: at most one message per 100 ms, and always the last value. */
   protected saveSoon<K extends keyof State>(key: K, value: State[K]): void {
-    this.ahead.set(key, value);
+    this.put(key, value);
+    this.sendSoon();
+  }
+
+  private put<K extends keyof State>(key: K, value: State[K]): void {
+    this.ahead.set(key, { value, sent: 0 });
     this.model.set(key, value);
-    this.timers.once("save", SAVE_MS, () => {
-      this.ahead.clear();
-      this.model.save_changes();
-    });
+  }
+
+  private sendSoon(): void {
+    this.timers.once("save", SAVE_MS, () => this.send());
+  }
+
+  /** Tells the kernel what was set, numbered. */
+  protected send(): void {
+    this.timers.cancel("save");
+    this.sends += 1;
+    for (const own of this.ahead.values()) {
+      own.sent ||= this.sends;
+    }
+    this.model.set("_from", `${this.page}-${this.sends}`);
+    this.model.save_changes();
+  }
+
+  /** Lets the kernel know that this page is there: what it sets from now on is told to the other pages. */
+  greet(): void {
+    this.send();
+  }
+
+  /** The kernel had not seen this page's value when it said what the model holds now. */
+  private isAhead(name: keyof State): boolean {
+    const own = this.ahead.get(name);
+    if (!own) {
+      return false;
+    }
+    const seen = this.model.get("_seen")?.[this.page]; // none where pages have no kernel
+    const unseen = own.sent === 0 || (seen !== undefined && own.sent > seen);
+    const ahead = unseen && this.stillFits(name, own.value);
+    if (!ahead) {
+      this.ahead.delete(name);
+    }
+    return ahead;
+  }
+
+  /** A value of this page can be kept though the kernel said something else meanwhile. */
+  protected stillFits(_name: keyof State, _value: unknown): boolean {
+    return true;
   }
 
   /** Calls when the kernel (or this page) sets a trait. */
@@ -69,10 +124,12 @@ export class Synced {
     const event = `change:${name}`;
     const heard = (): void => {
       const own = this.ahead.get(name);
-      if (own !== undefined && this.model.get(name) !== own) {
-        this.ahead.delete(name); // else this very handler would hear of it again and again
-        this.model.set(name, own as never);
-        this.ahead.set(name, own);
+      if (own && !this.mending && this.model.get(name) !== own.value && this.isAhead(name)) {
+        this.mending = true; // this very handler hears of it
+        this.model.set(name, own.value as never);
+        this.mending = false;
+        own.sent = 0; // the host takes it for new and would send it some time
+        this.sendSoon();
       }
       handler();
     };

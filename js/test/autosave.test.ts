@@ -1,7 +1,7 @@
 /** What the page keeps: the log of edits, the frame, the limits of the shelf, whose offer it is. */
 import { describe, expect, it } from "vitest";
 import { EditLog, frameOf, type KeptEdit } from "../src/autosave/log.ts";
-import { type Kept, ownOf, Shelf, tooMuch } from "../src/autosave/shelf.ts";
+import { isKept, type Kept, ownOf, Shelf, tooMuch } from "../src/autosave/shelf.ts";
 
 const edit = (label: string, records: ArrayBuffer | null = null): KeptEdit => ({
   k: "ops",
@@ -109,5 +109,46 @@ describe("o6: the shelf", () => {
     expect((await shelf.all()).map(({ id }) => id)).toEqual(["a", "b"]);
     await shelf.drop(["a"]);
     expect((await shelf.all()).map(({ id }) => id)).toEqual(["b"]);
+  });
+});
+
+describe("o6: what lies in the database", () => {
+  const own: Kept = {
+    id: "k/s",
+    kernel: "k",
+    number: 1,
+    keys: ["a"],
+    title: "Song",
+    at: 1,
+    base: new ArrayBuffer(8),
+    log: [edit("a", new ArrayBuffer(20)), { k: "undo", label: "undo", ops: [], records: null }],
+  };
+
+  it("is taken when it has the shape of our own", () => {
+    expect(isKept(own)).toBe(true);
+    expect(isKept({ ...own, base: null, log: [] })).toBe(true);
+  });
+
+  it.each([
+    null,
+    7,
+    "text",
+    [],
+    {},
+    { ...own, keys: undefined },
+    { ...own, keys: [{}] },
+    { ...own, log: undefined },
+    { ...own, log: { length: 3 } },
+    { ...own, log: [null] },
+    { ...own, log: [{ k: "__proto__", label: "", ops: [], records: null }] },
+    { ...own, log: [{ k: "ops", label: "", ops: {}, records: null }] },
+    { ...own, log: [{ k: "ops", label: "", ops: [], records: "text" }] },
+    { ...own, at: Number.NaN },
+    { ...own, at: 1e300 },
+    { ...own, base: { byteLength: 1e12 } },
+    { ...own, title: "x".repeat(100_000) },
+    { ...own, log: new Array(200_000).fill(edit("a")) },
+  ])("is left alone when it has not: %#", (value) => {
+    expect(isKept(value)).toBe(false);
   });
 });

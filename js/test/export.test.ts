@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { type Kept, withTrack } from "../src/export/kept.ts";
 import { applyOps, barStarts, type LocalDocument, Refused } from "../src/export/local_document.ts";
 import { localModel } from "../src/export/local_model.ts";
 import { midiBytes } from "../src/export/midi_writer.ts";
@@ -113,5 +114,37 @@ describe("the stand-in for the kernel", () => {
   it("refuses to generate, in words", async () => {
     const { ask } = open();
     expect(await ask("generate")).toMatchObject({ k: "error", code: "exported", message: "exported" });
+  });
+});
+
+describe("a new track in a full file", () => {
+  const full = (programs: readonly number[]): Kept => {
+    const channels = Array.from({ length: 16 }, (_, channel) => channel).filter((channel) => channel !== 9);
+    const seats = programs.map((_, i) => ({ chunk: i, channel: channels[i] as number }));
+    const events = seats.map(({ chunk, channel }, i) => ({
+      chunk,
+      tick: 0,
+      status: 0xc0 | channel,
+      data: [programs[i] as number],
+    }));
+    const chunks = seats.map(({ chunk }) => chunk);
+    return { format: 1, ticksPerQuarter: 480, chunks, events, seats, bars: [] };
+  };
+  const programs = Array.from({ length: 15 }, (_, i) => 20 + i);
+  const flute = { program: 73, drum: false, name: "Flute" };
+
+  it("gets a port of its own instead of another track's program", () => {
+    const wider = withTrack(full(programs), 15, flute, programs);
+    expect(wider.seats[15]).toEqual({ chunk: 15, channel: 0 });
+    const own = wider.events.filter(({ chunk }) => chunk === 15).map(({ data }) => data.slice(0, 3));
+    expect(own[0]).toEqual([0x21, 1, 1]);
+    const third = withTrack(wider, 16, { ...flute, program: 74 }, [...programs, 73]);
+    expect(third.seats[16]).toEqual({ chunk: 16, channel: 1 });
+  });
+
+  it("shares a channel with its own program, and takes a free one first", () => {
+    expect(withTrack(full(programs), 15, { ...flute, program: 22 }, programs).seats[15]?.channel).toBe(2);
+    const fewer = programs.slice(0, 14);
+    expect(withTrack(full(fewer), 14, flute, fewer).seats[14]?.channel).toBe(15);
   });
 });

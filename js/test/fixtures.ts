@@ -9,6 +9,8 @@ export interface Row {
   pitch: number;
   velocity?: number;
   flags?: number;
+  /** Micro-timing, in 1/resolution of a tick. */
+  micro?: number;
 }
 
 const WRITERS = { Uint8: "setUint8", Uint16: "setUint16", Int16: "setInt16", Uint32: "setUint32" } as const;
@@ -88,6 +90,8 @@ export function fakeModel(state: Partial<State> = {}): FakeModel {
     _instruments: "",
     snap: "1/16",
     _autosave: {},
+    _from: "",
+    _seen: {},
     metronome: false,
     tempo_factor: 1,
     follow: "page",

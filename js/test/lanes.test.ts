@@ -6,6 +6,7 @@ import {
   type Entry,
   filled,
   freehand,
+  leftBehind,
   levelAt,
   mean,
   ramp,
@@ -57,6 +58,20 @@ describe("levels", () => {
   it("are said in the engine's words, else as a place among all", () => {
     expect(levelText(INFO[1] as AttributeInfo, 1)).toBe("D");
     expect(levelText(INFO[0] as AttributeInfo, 6)).toBe("7 of 10");
+  });
+});
+
+describe("a bar the pen has left", () => {
+  const slow = Array.from({ length: 20 }, (_, i) => at(i * 100, 0.05 + i * 0.045));
+
+  it("keeps the level at its middle, as a fast stroke gives it", () => {
+    expect(leftBehind(BARS, slow, at(2000, 0.95), 10)).toEqual([0, 4]);
+  });
+
+  it("keeps what it had last where the pen went its own way, or did not pass the middle", () => {
+    expect(leftBehind(BARS, [...slow, at(1900, 0.2)], at(2000, 0.2), 10)).toBeNull();
+    expect(leftBehind(BARS, [at(1500, 0.3)], at(2000, 0.9), 10)).toBeNull();
+    expect(leftBehind(BARS, [], at(2000, 0.9), 10)).toBeNull();
   });
 });
 

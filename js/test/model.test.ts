@@ -8,7 +8,7 @@ let kernel: Kernel;
 beforeEach(() => {
   vi.useFakeTimers();
   model = fakeModel();
-  kernel = new Kernel(model);
+  kernel = new Kernel(model, "page");
 });
 afterEach(() => {
   kernel.dispose();
@@ -80,6 +80,15 @@ describe("requests", () => {
       throw new Error("comm is closed");
     };
     await expect(kernel.request("undo", {})).rejects.toMatchObject({ code: "disconnected" });
+  });
+});
+
+describe("a page that is closed", () => {
+  it("asks nothing more and leaves no timer behind", () => {
+    kernel.dispose();
+    void kernel.request("undo", {});
+    expect(model.sent).toEqual([]);
+    expect(vi.getTimerCount()).toBe(0);
   });
 });
 

@@ -57,6 +57,20 @@ describe("selection", () => {
     expect(store.cellState(1, 3)).toBe(CELL_SELECTED);
   });
 
+  it("of another page counts once the kernel has seen this page's own", () => {
+    model.push("_seen", { [store.page]: 0 });
+    store.select(Selection.of([[0, 0]]));
+    vi.advanceTimersByTime(100);
+    model.push("selection", { cells: [[1, 1]] });
+    expect(store.selection.cells()).toEqual([[0, 0]]);
+    vi.advanceTimersByTime(100);
+    model.push("_seen", { [store.page]: 2 });
+    model.push("selection", { cells: [[1, 2]] });
+    expect(store.selection.cells()).toEqual([[1, 2]]);
+    vi.advanceTimersByTime(500);
+    expect(model.saves).toBe(2); // what came from elsewhere is not sent on
+  });
+
   it("keeps what exists when the piece gets shorter", () => {
     store.select(Selection.rectangle([0, 1], [0, 3]));
     model.push("_doc", documentBytes(ROWS.slice(0, 4), { bars: 2 }));
@@ -77,8 +91,20 @@ describe("curves", () => {
     expect(asked()).toEqual({ 0: { density: 4 }, 1: { density: 5 }, 2: { density: 6 } });
     vi.advanceTimersByTime(100);
     expect(model.saves).toBe(2);
-    model.push("attributes", { track: {}, bar: {} }); // once all is sent, Python's word counts again
+    model.push("_seen", { [store.page]: 2 });
+    model.push("attributes", { track: {}, bar: {} }); // once all is seen, Python's word counts again
     expect(asked()).toBeUndefined();
+  });
+
+  it("are sent again when a slow kernel said something older, and end as drawn", () => {
+    model.push("_seen", { [store.page]: 0 });
+    store.setCurve("density", 0, [[0, 4]]);
+    vi.advanceTimersByTime(100);
+    model.push("attributes", { track: {}, bar: {} }); // said before the curve had come
+    expect(asked()).toEqual({ 0: { density: 4 } });
+    vi.advanceTimersByTime(100);
+    expect(model.saves).toBe(2);
+    expect(model.state._from).toBe(`${store.page}-2`);
   });
 });
 
@@ -135,6 +161,28 @@ describe("a job", () => {
       [1, BAR, 36],
     ]);
     expect(store.job?.batches).toEqual([]);
+  });
+
+  it("takes several events from one message, each with its own buffer", () => {
+    event(0, "accepted", { cells: [[0, 1]], label: "x" });
+    const notes = (track: number, bar: number, pitch: number): DataView =>
+      packed([{ track, onset: bar * BAR, duration: 100, pitch }]);
+    const more = [
+      { ev: "bar", track: 0, bar: 1 },
+      { ev: "notes", track: 0, bar: 2, count: 1 },
+      { ev: "tok", tokens: 12 },
+    ];
+    event(1, "notes", { track: 0, bar: 1, count: 1, more }, [notes(0, 1, 70), notes(0, 2, 71)]);
+    expect(store.cellState(0, 1) & CELL_FINISHED).toBeTruthy();
+    expect(heard(BAR, BAR + 1)).toContainEqual([0, BAR, 70]);
+    expect(store.job?.batches.map(({ bar, notes }) => [bar, notes.pitches[0]])).toEqual([
+      [1, 70],
+      [2, 71],
+    ]);
+    expect(store.job?.tokens).toBe(12);
+    expect(store.job?.sequence.next).toBe(5);
+    event(5, "tok", { tokens: 13, more: [{ ev: "done", rev: 1 }] });
+    expect(store.job).toBeNull();
   });
 
   it("ends with the marks of before and after, and forgets them with the next action", () => {

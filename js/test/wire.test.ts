@@ -11,7 +11,7 @@ let kernel: Kernel;
 beforeEach(() => {
   vi.useFakeTimers();
   model = fakeModel();
-  kernel = new Kernel(model);
+  kernel = new Kernel(model, "page");
 });
 afterEach(() => {
   kernel.dispose();

@@ -9,7 +9,6 @@ read like any file.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import uuid
@@ -24,7 +23,7 @@ import traitlets as t
 
 from midigpt_nb.errors import MidiGPTError, ProjectError
 from midigpt_nb.widgets.document import Document, State
-from midigpt_nb.widgets.project import Project
+from midigpt_nb.widgets.project import Project, read_json
 from midigpt_nb.widgets.protocol import ProtocolError, unpack_notes
 
 if TYPE_CHECKING:
@@ -35,6 +34,10 @@ __all__ = ["MOST_BYTES", "Autosave", "Restored", "read_kept"]
 MOST_BYTES = 2 << 20
 """A project larger than this is not kept by the page: it would have to travel after every edit."""
 _MOST_LOG = 5000
+"""Edits that are repeated; those beyond count as lost."""
+_LONGEST_LOG = 100_000
+_PAGES_IDS = 1 << 31
+"""Notes that pages made have ids from here on."""
 
 _kernel = uuid.uuid4().hex
 _made: Counter[str] = Counter()
@@ -131,22 +134,26 @@ def read_kept(frame: bytes, start: State) -> Restored:
     n_base, log = header.get("base"), header.get("log")
     if isinstance(n_base, bool) or not isinstance(n_base, int) or not 0 <= n_base <= len(rest):
         raise ProjectError("what the page kept is damaged: it has no project of the length it names")
-    if not isinstance(log, list) or len(log) > _MOST_LOG:
+    if not isinstance(log, list) or len(log) > _LONGEST_LOG:
         raise ProjectError("what the page kept is damaged: it has no list of edits")
     if n_base:
         project, ids, numbers, next_id = Project.unpack_kept(rest[:n_base])
         document = Document(project.score)
         state = document.state
-        if len(ids) == state.table.n_notes and len(np.unique(ids)) == len(ids):
+        next_id = max(document._next_id, next_id)
+        made_here = ids[ids < _PAGES_IDS]
+        # an id that is given out again would be two notes
+        fits = len(ids) == state.table.n_notes and len(np.unique(ids)) == len(ids)
+        if fits and not (made_here >= next_id).any():
             state = replace(state, ids=ids)
-        if len(numbers) == state.table.n_tracks:
+        if len(numbers) == state.table.n_tracks and len(set(numbers)) == len(numbers):
             state = replace(state, track_numbers=numbers)
-        document._state, document._next_id = state, max(document._next_id, next_id)
+        document._state, document._next_id = state, next_id
     else:
         project = Project(start.source.with_table(start.table))
         document = Document(project.score)
         document._state = replace(start)
-    done = _repeat(document, log, rest[n_base:])
+    done = _repeat(document, log[:_MOST_LOG], rest[n_base:])
     project.score = document.score
     return Restored(project, done, len(log) - done)
 
@@ -154,7 +161,7 @@ def read_kept(frame: bytes, start: State) -> Restored:
 def _split(frame: bytes) -> tuple[dict[str, Any], bytes]:
     length = int.from_bytes(frame[:4], "little")
     try:
-        header = json.loads(frame[4 : 4 + length].decode("utf-8"))
+        header = read_json(frame[4 : 4 + length])
     except (ValueError, RecursionError) as error:
         raise ProjectError(f"what the page kept is damaged: {error}") from error
     if not isinstance(header, dict):

@@ -127,8 +127,9 @@ def export_html(roll: PianoRoll) -> str:
         document, midi, title = roll._doc, roll.to_midi() or b"", roll._title
         seats, bars = file_facts(roll._document.score, midi)
         presets = used_presets(roll)
+        caps = dict(roll.caps)
     state |= {name: value for name, value in _RESET.items() if name in state or name == "error"}
-    state["caps"] = {**state.get("caps", {}), "unavailable": UNAVAILABLE}
+    state["caps"] = {**caps, "unavailable": UNAVAILABLE}
     files = {
         "widget.js": (_STATIC / "widget.js").read_bytes(),
         "desk": desk_module(),

@@ -27,7 +27,7 @@ NEXT_STEP: dict[str, str] = {
     "no_such_bar": "select bars that are there",
     "no_sound": "the simple sound plays; set .soundfont to a SoundFont file for another one",
     "no_engine": "use InfillEditor(score) to write new bars",
-    "score": "the piece is as it was; change what is named and try again",
+    "score": "the piece is as it was; try another file or other values",
     "project": "open another file, or the piece's MIDI file",
     "file": "check the folder and its permissions, or choose another place",
     "memory": "close other programs, choose a smaller window or fewer takes",

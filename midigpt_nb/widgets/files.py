@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets as t
 
-from midigpt_nb.errors import ProjectError
+from midigpt_nb.errors import ProjectError, ScoreError
 from midigpt_nb.score.model import Score
 from midigpt_nb.widgets.autosave import MOST_BYTES, Autosave, Restored, read_kept, set_traits
 from midigpt_nb.widgets.project import SAVED_TRAITS, Project
@@ -164,7 +164,10 @@ class RollFiles:
             if part < parts - 1:
                 return {}, None
             whole, self._upload = bytes(self._upload[1]), None
-        score = Score.from_bytes(whole)
+        try:
+            score = Score.from_bytes(whole)
+        except ScoreError as error:
+            raise ScoreError(f"cannot read {Path(str(name)).name!r}: {error}") from error
         with self._document.lock:
             self._title = Path(str(name)).name
             self.score = score

@@ -218,7 +218,7 @@ class InfillEditor(AttributeLanes):
             job._on_cancel, job._waits = self._cancel, hold or takes > 1
             job._drive = self._handle.worker.drive
             alone = self._current_job() is None
-            self._remember(job, JobFeed(job.id, document, self._send_event, takes))
+            self._remember(job, JobFeed(job.id, document, self._send_event, takes, self._locked))
             self.error = None
             if alone:
                 self.status, self.progress = "queued", 0.0
@@ -262,7 +262,9 @@ class InfillEditor(AttributeLanes):
             cells = sorted(roles.generate)
         if not cells:
             raise UserRequestError(
-                "no bars are selected", "nothing_selected", "select bars in the roll first"
+                "no bars are selected, and none are named as in generate([(1, 4), (1, 5)])",
+                "nothing_selected",
+                "select bars in the roll first",
             )
         for track, bar in cells:
             if not self._document.has_cell(track, bar):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from threading import Condition
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midigpt_nb.errors import GenerationCancelled
-from midigpt_nb.widgets.protocol import empty_notes, event_message
+from midigpt_nb.widgets.later import Later
+from midigpt_nb.widgets.protocol import empty_notes, event_message, job_event
 
 if TYPE_CHECKING:
     from midigpt_nb._core import ScoreTable
@@ -27,13 +29,15 @@ __all__ = ["Job", "JobFeed", "JobStatus"]
 JobStatus = Literal["queued", "running", "cancelling", "done", "cancelled", "error"]
 
 MAX_NOTES = 64
-"""Notes in one message."""
-NOTES_INTERVAL = 0.05
-"""Seconds between two messages with notes."""
+"""Notes in one event."""
+PAUSE = 0.05
+"""Seconds that notes and finished bars may wait for others, to travel in one message."""
 TOKENS_INTERVAL = 0.24
-"""Seconds between two progress messages."""
+"""Seconds between two events that tell the progress."""
+MAY_WAIT = ("notes", "bar", "tok")
 
 Send = Callable[[dict[str, Any], "list[bytes] | None"], None]
+Locked = Callable[[], "AbstractContextManager[Any]"]
 
 
 @dataclass
@@ -54,12 +58,16 @@ class _TakeFeed:
 class JobFeed:
     """Tells the page about one job, in numbered messages, and remembers all of it for a page that comes late.
 
-    Not thread-safe by itself: the widget calls it with the document's lock held. Notes are gathered so that
-    no message holds more than 64 of them and there are about 20 messages with notes a second, however many
-    takes are written side by side. Events of the first take carry no `take`.
+    Not thread-safe by itself: the widget calls it with the document's lock held. Notes and finished bars are
+    gathered so that there are about 20 messages a second, however many takes are written side by side;
+    whatever changes the course of the job is told at once. Events of the first take carry no `take`.
+
+    `locked`: holds the document's lock while what waited is sent from another thread.
     """
 
-    def __init__(self, job: str, document: Document, send: Send, n_takes: int = 1) -> None:
+    def __init__(
+        self, job: str, document: Document, send: Send, n_takes: int = 1, locked: Locked = nullcontext
+    ) -> None:
         self.job = job
         self.n = 0
         self.table: ScoreTable | None = None
@@ -67,7 +75,10 @@ class JobFeed:
         self.takes = [_TakeFeed() for _ in range(n_takes)]
         self._document, self._send = document, send
         self._waiting: dict[tuple[int, Cell], list[NDArray[np.void]]] = {}
-        self._notes_sent = self._tokens_sent = 0.0
+        self._outbox: list[tuple[dict[str, Any], list[bytes]]] = []
+        self._sent = self._tokens_sent = 0.0
+        self._locked = locked
+        self._later = Later(self._flush_late)
 
     @property
     def finished(self) -> list[Cell]:
@@ -85,13 +96,18 @@ class JobFeed:
         return sum(take.tokens_before + take.tokens_attempt for take in self.takes)
 
     def event(self, ev: str, buffers: list[bytes] | None = None, *, take: int = 0, **fields: Any) -> None:
-        """Send the next event; notes that wait go first, so that the order is kept."""
-        if ev != "notes":
+        """Tell the next event; notes that wait go first, so that the order is kept."""
+        self._gather()
+        self._put(ev, buffers, take=take, **fields)
+        if ev in MAY_WAIT:
+            self._flush_soon()
+        else:
             self.flush()
+
+    def _put(self, ev: str, buffers: list[bytes] | None = None, *, take: int = 0, **fields: Any) -> None:
         of_take = {"take": take} if take else {}
-        message = event_message(self.job, self.n, ev, **fields, **of_take)
+        self._outbox.append((job_event(ev, **fields, **of_take), buffers or []))
         self.n += 1
-        self._send(message, buffers)
 
     def count_tokens(self, step: int, attempt: int, tokens: int, take: int = 0) -> None:
         """`tokens` of this attempt are written; told to the page at most four times a second."""
@@ -111,21 +127,36 @@ class JobFeed:
         cell = (track, bar)
         self.takes[take].notes.setdefault(cell, []).append(records)
         self._waiting.setdefault((take, cell), []).append(records)
-        gathered = max(sum(len(r) for r in parts) for parts in self._waiting.values())
-        # each cell that is being written needs a message of its own
-        pause = NOTES_INTERVAL * len(self._waiting)
-        if gathered >= MAX_NOTES or time.monotonic() - self._notes_sent >= pause:
-            self.flush()
+        self._flush_soon(or_now=False)
 
     def flush(self) -> None:
-        """Send the notes that wait."""
+        """Send what waits, in one message."""
+        self._gather()
+        if not self._outbox:
+            return
+        outbox, self._outbox = self._outbox, []
+        self._sent = time.monotonic()
+        message = event_message(self.job, self.n - len(outbox), [event for event, _ in outbox])
+        self._send(message, [buffer for _, buffers in outbox for buffer in buffers] or None)
+
+    def _gather(self) -> None:
+        """The notes that wait become events."""
         waiting, self._waiting = self._waiting, {}
         for (take, (track, bar)), parts in waiting.items():
             records = np.concatenate(parts)
             for first in range(0, len(records), MAX_NOTES):
                 part = records[first : first + MAX_NOTES]
-                self.event("notes", [part.tobytes()], take=take, track=track, bar=bar, count=len(part))
-            self._notes_sent = time.monotonic()
+                self._put("notes", [part.tobytes()], take=take, track=track, bar=bar, count=len(part))
+
+    def _flush_soon(self, *, or_now: bool = True) -> None:
+        wait = self._sent + PAUSE - time.monotonic()
+        if wait <= 0 or (not self._later.ask(wait) and or_now):
+            self.flush()
+
+    def _flush_late(self) -> None:
+        with self._locked():
+            if self._outbox or self._waiting:
+                self._flush_soon()  # what was sent since then may have been a moment ago
 
     def bar(self, track: int, bar: int, take: int = 0) -> None:
         """A cell is complete."""
@@ -135,7 +166,6 @@ class JobFeed:
     def reject(self, cells: Iterable[Cell], take: int = 0) -> None:
         """The notes of these cells are void."""
         void = {(int(track), int(bar)) for track, bar in cells}
-        self.flush()
         own = self.takes[take]
         for cell in void:
             own.notes.pop(cell, None)

@@ -21,6 +21,9 @@ __all__ = ["tell_accepted", "write_midi"]
 
 log = logging.getLogger(__name__)
 
+_LONGEST_NAME = 40
+"""Characters of a track's name in the name of its file: file systems allow 255 bytes in all."""
+
 
 def write_midi(
     path: str | os.PathLike[str], *, stems: bool = False, piece: bool = False
@@ -46,7 +49,7 @@ def write_midi(
             return [_replace(target, part)]
         paths = []
         for place, track in enumerate(tracks):
-            name = re.sub(r"[^\w-]+", "-", part.track_names[place]).strip("-") or "track"
+            name = re.sub(r"[^\w-]+", "-", part.track_names[place])[:_LONGEST_NAME].strip("-") or "track"
             others = [other for other in range(part.n_tracks) if other != place]
             stem = part
             for other in reversed(others):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import difflib
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,11 +19,14 @@ from midigpt_nb.score.general_midi import FAMILIES, PROGRAMS
 from midigpt_nb.score.model import Score
 from midigpt_nb.widgets.action_log import ActionLog, op_calls
 from midigpt_nb.widgets.autosave import Autosave
+from midigpt_nb.widgets.caps import first_caps, later_caps
 from midigpt_nb.widgets.desk import desk_module
 from midigpt_nb.widgets.document import Cell, Document
 from midigpt_nb.widgets.failures import UserError, describe, details_of, next_step
 from midigpt_nb.widgets.files import RollFiles
 from midigpt_nb.widgets.inbox import Inbox
+from midigpt_nb.widgets.later import Later
+from midigpt_nb.widgets.pages import Pages, is_shared
 from midigpt_nb.widgets.protocol import (
     ProtocolError,
     error_message,
@@ -45,6 +47,7 @@ from midigpt_nb.widgets.traits import (
     ScoreTrait,
     SelectionTrait,
     as_indices,
+    check_plain,
 )
 
 if TYPE_CHECKING:
@@ -90,7 +93,7 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
     _rev = t.Int(0).tag(sync=True)
     score = ScoreTrait(help="the music; assign a Score to replace it")
 
-    caps = t.Dict(help="what the model can do; empty without one").tag(sync=True)
+    caps = t.Dict(help="what the model can do; empty without one").tag(sync=True, to_json=first_caps)
     plan = t.Dict(help="roles of tracks and bars").tag(sync=True)
     selection = SelectionTrait(default_value={"cells": []}, help="selected bars").tag(sync=True)
     attributes = AttributesTrait(default_value={"track": {}, "bar": {}}, help="wishes").tag(sync=True)
@@ -119,6 +122,10 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
     _instruments = t.Unicode("|".join([*FAMILIES, *PROGRAMS])).tag(sync=True)
     _sound = t.Unicode("", help="name of the bank that the page plays with").tag(sync=True)
     _autosave = t.Dict(help="by what the page knows this roll again; see autosave").tag(sync=True)
+    _from = t.Unicode("", help="which page set traits, see pages").tag(sync=True)
+    _seen = t.Dict(help="what was seen of each page").tag(
+        sync=True, to_json=lambda _value, roll: roll._pages.seen
+    )
 
     events: tuple[str, ...] = ("score", "selection")
     """Names that `on` knows."""
@@ -132,14 +139,14 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
         self._refuse_unknown(kwargs)
         self._document = Document(score)
         self._log = ActionLog(self._document.state)
-        self._kept, self._inbox = Autosave(self), Inbox()
+        self._kept, self._inbox, self._pages = Autosave(self), Inbox(), Pages()
         self._title = str(title)
         self._handlers: dict[str, list[Callable[[dict[str, Any]], object]]] = {}
         self._preview: tuple[int, bytes] | None = None
         self._saved_picture = SavedPicture(self.preview_png)
         self._sound_files: SoundFiles | None = None
         self._sent_at = 0.0
-        self._snapshot_timer: threading.Timer | None = None
+        self._snapshot = Later(self._send_late)
         self.errors: list[Exception] = []
         super().__init__(_doc=self._document.pack(self._title), _autosave=self._kept.facts, **kwargs)
         self._kept.begin()
@@ -211,26 +218,15 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
     def _send_document(self, *, soon: bool = False) -> None:
         """Put the document into the synced traits, at once or when a quarter of a second has passed."""
         wait = self._sent_at + SNAPSHOT_SECONDS - time.monotonic()
-        if soon and wait > 0:
-            if self._snapshot_timer is None:
-                self._snapshot_timer = threading.Timer(wait, self._send_late)
-                self._snapshot_timer.daemon = True
-                try:
-                    self._snapshot_timer.start()
-                except RuntimeError:  # a host without threads
-                    self._snapshot_timer = None
-                    self._send_document()
+        if soon and wait > 0 and self._snapshot.ask(wait):
             return
-        if self._snapshot_timer is not None:
-            self._snapshot_timer.cancel()
-            self._snapshot_timer = None
+        self._snapshot.cancel()
         self._sent_at = time.monotonic()
         self._doc = self._document.pack(self._title)
         self._rev = self._document.rev
 
     def _send_late(self) -> None:
         with self._locked():
-            self._snapshot_timer = None
             if self.comm is not None:
                 self._send_document()
 
@@ -324,10 +320,8 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
         super().close()
 
     def trait_metadata(self, traitname: str, key: str, default: Any = None) -> Any:
-        """Metadata of a trait (as in traitlets); none of them is echoed to the page that set it.
-
-        While the kernel is slow, the page has a newer value by the time the echo of an older one comes, and
-        would fall back to it: bars of a curve that is being drawn were lost.
+        """Metadata of a trait (as in traitlets); the host's own echo is off: `set_state` tells other pages,
+        and says which page's values it has seen.
         """
         return False if key == "echo_update" else super().trait_metadata(traitname, key, default)
 
@@ -338,19 +332,30 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
             yield
 
     def send_state(self, key: Any = None) -> None:
-        """Send traits to the page (as in ipywidgets)."""
+        """Send traits to the pages (as in ipywidgets), with what was seen of each page."""
         with self._locked():
+            if key is not None:
+                names = [key] if isinstance(key, str) else list(key)
+                key = {*names, "_seen"} if self._pages.seen and is_shared(names) else key
             super().send_state(key)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take over what the page changed. A refused value is reported and the valid one sent back."""
+        """Take over what a page changed, and tell the others. A refused value is reported and the valid one
+        sent back.
+        """
         with self._locked():
+            others = self._pages.set_by(sync_data.get("_from"), [n for n in sync_data if n in self.keys])
             for name, value in sync_data.items():
+                if name in ("_from", "_seen"):
+                    continue
                 try:
+                    check_plain(name, value)
                     super().set_state({name: value})
                 except t.TraitError as problem:
                     self._report("invalid_value", str(problem), field=name)
                     self.send_state(name)
+            if others:
+                self.send_state(others)
 
     def _on_page_message(self, _widget: object, content: Any, buffers: list[memoryview] | None) -> None:
         """Answer every message of the page exactly once, whatever happens; those that change something in
@@ -454,6 +459,9 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
         except OSError as problem:
             hint = "install midigpt-nb again, or build the page with npm run build in js/"
             raise UserError("this installation lacks a part of the page", "no_desk", hint) from problem
+
+    def _request_caps(self) -> tuple[dict[str, Any], None]:
+        return {"caps": later_caps(self.caps)}, None
 
     def _request_sound(self, file: str, part: int) -> tuple[dict[str, Any], list[bytes]]:
         if file != "simple" and (not self._sound or self._sound_files is None):

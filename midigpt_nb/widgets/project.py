@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import math
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -237,12 +238,23 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     return data
 
 
-def _facts(parts: Mapping[str, bytes]) -> dict[str, Any]:
+def read_json(text: bytes) -> Any:
+    """What JSON says; raises ValueError (or RecursionError) for what is none, such as NaN, and for numbers
+    that no JSON could say again, such as 1e999.
+    """
+
     def refuse(text: str) -> NoReturn:
         raise ValueError(f"{text} is no number of JSON")
 
+    def finite(text: str) -> float:
+        return value if math.isfinite(value := float(text)) else refuse(text)
+
+    return json.loads(text.decode("utf-8"), parse_constant=refuse, parse_float=finite)
+
+
+def _facts(parts: Mapping[str, bytes]) -> dict[str, Any]:
     try:
-        facts = json.loads(parts[_JSON].decode("utf-8"), parse_constant=refuse)
+        facts = read_json(parts[_JSON])
     except KeyError:
         raise ProjectError(f"this is no .mgnb file: it has no {_JSON}") from None
     except (ValueError, RecursionError) as error:

@@ -63,7 +63,9 @@ __all__ = [
     "empty_notes",
     "error_message",
     "event_message",
+    "events_of",
     "gap_message",
+    "job_event",
     "ok_message",
     "pack_document",
     "parse_request",
@@ -92,6 +94,7 @@ CAPS_FIELDS: tuple[Field, ...] = (
     Field("chords", "{ known: boolean; words: string }", "whether the model knows chords", optional=True),
     Field("piece", "PieceInfo[]", "choices for the whole piece", optional=True),
     Field("piece_absent", "{ label: string; why: string }[]", "those of other models", optional=True),
+    Field("later", "boolean", "attributes and settings are asked for with `caps`", optional=True),
 )
 PIECE_FIELDS: tuple[Field, ...] = (
     Field("name", "string", "key in the `piece` trait"),
@@ -242,6 +245,7 @@ MESSAGES: tuple[Message, ...] = (
         "request",
         meaning="the second module of the page, fetched after the first picture, once a page",
     ),
+    Message("caps", "request", meaning="the parts of `caps` that only the second module needs"),
     Message("example", "request", meaning="the example piece becomes the document, as one undo step"),
     Message("midi", "request", meaning="the piece as a MIDI file"),
     Message(
@@ -280,6 +284,7 @@ MESSAGES: tuple[Message, ...] = (
             Field("changed", "boolean", "keep: whether there is anything to keep", optional=True),
             Field("lost", "number", "restore: edits that could not be repeated", optional=True),
             Field("takes", "TakePicture[]", "sync: of a job with several takes", optional=True),
+            Field("caps", "Caps", "caps: its rest", optional=True),
             Field("steps", "SeenStep[]", "outlook: what the model sees, step by step", optional=True),
             Field("warnings", "string[]", "outlook: possible, but likely not meant", optional=True),
         ),
@@ -304,7 +309,7 @@ MESSAGES: tuple[Message, ...] = (
         (Field("seq", "number", "number of the request that is missing"),),
         meaning="no answer yet: a request before this one has not come; send it again",
     ),
-    # --- events of a job, numbered n = 0, 1, ...
+    # --- events of a job, numbered n = 0, 1, ...; one message may carry several, see `event_message`
     Message(
         "accepted",
         "event",
@@ -450,17 +455,46 @@ def place_of(content: Any) -> tuple[str, int] | None:
     return request_id.rpartition("-")[0], seq
 
 
-def event_message(job: str, n: int, ev: str, **fields: Any) -> dict[str, Any]:
-    """Event number `n` of a job.
+def job_event(ev: str, **fields: Any) -> dict[str, Any]:
+    """What an event says, without its number.
 
-    >>> event_message("a1", 3, "tok", tokens=64)
-    {'v': 1, 'k': 'ev', 'job': 'a1', 'n': 3, 'ev': 'tok', 'tokens': 64}
+    >>> job_event("tok", tokens=64)
+    {'ev': 'tok', 'tokens': 64}
     """
     message = _BY_KIND.get(("event", ev))
     if message is None:
         raise ProtocolError(f"unknown event {ev!r}", "unknown_kind")
     check_fields(message, fields)
-    return {"v": VERSION, "k": "ev", "job": job, "n": n, "ev": ev, **fields}
+    return {"ev": ev, **fields}
+
+
+def event_message(job: str, n: int, events: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Events `n`, `n` + 1, ... of a job in one message; their buffers follow each other.
+
+    >>> event_message("a1", 3, [job_event("tok", tokens=64)])
+    {'v': 1, 'k': 'ev', 'job': 'a1', 'n': 3, 'ev': 'tok', 'tokens': 64}
+    """
+    first, *more = events
+    message = {"v": VERSION, "k": "ev", "job": job, "n": n, **first}
+    return {**message, "more": more} if more else message
+
+
+def events_of(
+    message: Mapping[str, Any], buffers: Sequence[Any] = ()
+) -> list[tuple[dict[str, Any], list[Any]]]:
+    """The events of a message, each with its own buffers: the other way round.
+
+    >>> [event["n"] for event, _ in events_of(event_message("a1", 3, [job_event("tok", tokens=64)] * 2))]
+    [3, 4]
+    """
+    head = {name: message[name] for name in ("v", "k", "job")}
+    first = {name: value for name, value in message.items() if name != "more"}
+    rest, found = list(buffers), []
+    for i, event in enumerate([first, *message.get("more", ())]):
+        count = 1 if _BY_KIND["event", event["ev"]].buffers else 0
+        found.append(({**head, **event, "n": message["n"] + i}, rest[:count]))
+        del rest[:count]
+    return found
 
 
 # -------------------------------------------------------------------------------------------- TypeScript

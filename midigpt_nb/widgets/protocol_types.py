@@ -167,6 +167,7 @@ def _message_types() -> list[str]:
     table = [f"  {m.kind}: Request{_camel(m.kind)};" for m in requests]
     union = [f"  | Event{_camel(m.kind)}" for m in events]
     kinds = ", ".join(f'"{m.kind}"' for m in events)
+    with_buffer = ", ".join(f'"{m.kind}"' for m in events if m.buffers)
     ordered = ", ".join(f'"{m.kind}"' for m in requests if m.ordered)
     return [
         *interfaces,
@@ -174,6 +175,8 @@ def _message_types() -> list[str]:
         "\n".join(["export interface Requests {", *table, "}"]),
         "\n".join(["export type JobEvent =", *union]) + ";",
         f"export const EVENT_KINDS: readonly string[] = [{kinds}];",
+        "/** Events that bring a buffer. */",
+        f"export const EVENTS_WITH_BUFFER: readonly string[] = [{with_buffer}];",
         "/** Requests that keep their order. */",
         f"export const ORDERED: readonly string[] = [{ordered}];",
     ]

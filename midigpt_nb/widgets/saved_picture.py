@@ -16,6 +16,8 @@ import threading
 import uuid
 from collections.abc import Callable
 
+from midigpt_nb.widgets.later import Later
+
 __all__ = ["FOLLOW_SECONDS", "SavedPicture", "host_needs_it"]
 
 log = logging.getLogger(__name__)
@@ -37,7 +39,7 @@ class SavedPicture:
     def __init__(self, draw: Callable[[], bytes]) -> None:
         self._draw = draw
         self._ids: list[str] = []
-        self._timer: threading.Timer | None = None
+        self._later = Later(self._again)
         self._lock = threading.Lock()
 
     def show(self) -> bool:
@@ -59,26 +61,17 @@ class SavedPicture:
         with self._lock:
             if not self._ids:
                 return
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = threading.Timer(FOLLOW_SECONDS, self._again)
-            self._timer.daemon = True
-            try:
-                self._timer.start()
-            except RuntimeError:  # a host without threads, or an interpreter that ends
-                self._timer = None
+            self._later.ask(FOLLOW_SECONDS, again=True)
 
     def close(self) -> None:
         """Follow no longer; what was published stays."""
         with self._lock:
             self._ids.clear()
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
+        self._later.cancel()
 
     def _again(self) -> None:
         with self._lock:
-            self._timer, ids = None, list(self._ids)
+            ids = list(self._ids)
         try:
             picture = self._draw()
             for shown in ids:

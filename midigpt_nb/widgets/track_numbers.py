@@ -81,7 +81,7 @@ class MixTrait(t.Dict):
         return {self._number(key): self._settings(own) for key, own in known.items()}
 
     def _number(self, key: Any) -> str:
-        if isinstance(key, bool) or not str(key).isdecimal():
+        if isinstance(key, bool) or not str(key).isdecimal() or len(str(key)) > 9:
             raise t.TraitError(f"mix has a track {key!r}; tracks are numbers from 0")
         return str(int(key))
 

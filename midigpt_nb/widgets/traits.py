@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,33 @@ __all__ = [
     "SelectionTrait",
     "as_cells",
     "as_indices",
+    "check_plain",
 ]
+
+
+_MOST_DEEP = 16
+_LONGEST_KEY = 200
+_LARGEST = 2**53
+
+
+def check_plain(name: str, value: Any, depth: int = 0) -> None:
+    """Raise TraitError for a value of the page that JSON cannot say, or that no page means: numbers that are
+    not finite or too large to be exact, endless keys and nesting.
+    """
+    if isinstance(value, Mapping):
+        if any(not isinstance(key, str) or len(key) > _LONGEST_KEY for key in value):
+            raise t.TraitError(f"{name} has a key that is no short text")
+        value = value.values()
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise t.TraitError(f"{name} holds {value!r}, which is no finite number")
+    elif isinstance(value, int) and abs(value) > _LARGEST:
+        raise t.TraitError(f"{name} holds a number beyond 2^53")
+    elif not isinstance(value, (list, tuple)):
+        return
+    if depth >= _MOST_DEEP:
+        raise t.TraitError(f"{name} is nested too deeply")
+    for part in value:
+        check_plain(name, part, depth + 1)
 
 
 def as_cells(value: Any) -> list[list[int]]:
@@ -133,7 +160,7 @@ def _branch(value: Mapping[str, Any], name: str) -> Mapping[Any, Any]:
 def _text_index(value: Any) -> str:
     try:
         index = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         index = -1
     if index < 0 or isinstance(value, bool):
         raise t.TraitError(f"tracks and bars are numbers from 0, not {value!r}")

@@ -65,6 +65,18 @@
       entry.stop();
       tabs.delete(tab);
     },
+    save(tab, name, value) { const model = tabs.get(tab).proxy(); model.set(name, value); model.save_changes(); },
+    async again(tab, times) {
+      const entry = tabs.get(tab);
+      for (let i = 0; i < times; i++) {
+        this.closeView(tab);
+        entry.stop();
+        entry.stop = await entry.widget.initialize({ model: entry.proxy() });
+        await this.view(tab);
+        for (let n = 0; n < 200 && !this.root(tab).querySelector('.mgnb-lanes'); n++) await new Promise((r) => setTimeout(r, 5));
+        await new Promise((r) => setTimeout(r, 20));
+      }
+    },
     views: (tab) => tabs.get(tab).views.length,
     handle: (tab) => tabs.get(tab).views[0].el.querySelector('.mgnb-root').mgnb,
     root: (tab) => tabs.get(tab).views[0].el,
@@ -87,7 +99,7 @@
           } else {
             const fresh = { ...item.state };
             for (const [k, data] of Object.entries(item.binary ?? {})) fresh[k] = bytes(data);
-            const keys = Object.keys(fresh).filter((k) => !(entry.inflight.get(k) > 0));
+            const keys = Object.keys(fresh).filter((k) => item.not === undefined || !(entry.inflight.get(k) > 0));
             for (const k of keys) entry.state[k] = fresh[k];
             for (const k of keys) entry.emit(`change:${k}`);
           }

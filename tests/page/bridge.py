@@ -35,13 +35,25 @@ def _b64(data: Any) -> str:
 
 
 class Bridge:
-    """A widget and the pages that show it. `loss`: share of messages that suffer something."""
+    """A widget and the pages that show it. `loss`: share of messages that suffer something; `slow`: seconds
+    that the kernel takes for each message, one after the other (what it says arrives at once).
+    """
 
     def __init__(
-        self, page: Any, widget: Any, *, seed: int = 0, loss: float = 0.0, start: bool = True
+        self,
+        page: Any,
+        widget: Any,
+        *,
+        seed: int = 0,
+        loss: float = 0.0,
+        slow: float = 0.0,
+        start: bool = True,
     ) -> None:
         self.page, self.widget = page, widget
-        self.rng, self.loss = random.Random(seed), loss
+        self.rng, self.loss, self.slow = random.Random(seed), loss, slow
+        self.handled: list[dict[str, Any]] = []
+        self._queue: list[dict[str, Any]] = []
+        self._free_at = 0.0
         self.tabs: list[int] = []
         self._next_tab = 0
         self._seen = 0
@@ -102,12 +114,17 @@ class Bridge:
                 sent += self._through("kernel", item)
             else:
                 sent.append(item)
-        for item in sent:
-            self._handle(item)
+        self._queue += sent
+        while self._queue and time.monotonic() >= self._free_at:
+            self._handle(self._queue.pop(0))
+            self._free_at = time.monotonic() + self.slow
+            if self.slow:
+                break
         return bool(items or sent or self._late)
 
     def _handle(self, item: dict[str, Any]) -> None:
         comm = self.widget.comm
+        self.handled.append(item)
         before = len(comm.sent)
         if "content" in item:
             buffers = [base64.b64decode(b) for b in item["buffers"]]
@@ -187,7 +204,7 @@ class Bridge:
         self.loss = 0.0
 
         def calm() -> bool:
-            if self._late or self.widget.comm.sent[self._seen :]:
+            if self._late or self._queue or self.widget.comm.sent[self._seen :]:
                 return False
             jobs = getattr(self.widget, "_jobs", {}).values()
             if any(not job.done for job in jobs):

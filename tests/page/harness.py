@@ -244,7 +244,7 @@ class Roll:
         if ev == "notes":
             fields["count"] = len(notes)
             buffers = [b64(records(notes, protocol.FLAG_PROVISIONAL).tobytes())]
-        message = protocol.event_message(job, n, ev, **fields)
+        message = protocol.event_message(job, n, [protocol.job_event(ev, **fields)])
         self.page.evaluate("([m, b]) => window.host.emit(m, b)", [message, buffers])
 
     def set(self, name: str, value: Any) -> None:

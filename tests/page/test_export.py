@@ -233,3 +233,67 @@ def test_pictures_of_the_exported_page(exported: Any, scheme: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     roll.page.wait_for_timeout(300)
     roll.page.screenshot(path=folder / f"export-{scheme}.png", full_page=True)
+
+
+def odd_file(which: str) -> bytes:
+    """Two programs in turn on one channel; or four tracks on two ports, two channels each."""
+    from tests.score.rare_files import chunk_of, file_of, meta
+
+    bar = 4 * 480
+
+    def notes(channel: int, base: int) -> list[tuple[int, bytes]]:
+        begin, end = bytes([0x90 | channel]), bytes([0x80 | channel])
+        rows = []
+        for at in range(0, 8 * bar, 480):
+            pitch = base + at // 480 % 4
+            rows += [(at, begin + bytes([pitch, 80])), (at + 400, end + bytes([pitch, 0]))]
+        return rows
+
+    if which == "programs":
+        multi = [(0, meta(3, b"Multi"))] + [(b * bar, bytes([0xC0, 5 if b % 2 else 40])) for b in range(8)]
+        chunks = [multi + notes(0, 60), [(0, meta(3, b"B")), (0, bytes([0xC2, 9])), *notes(2, 50)]]
+    else:
+        chunks = []
+        for port, c in [(0, 0), (0, 1), (1, 0), (1, 1)]:
+            own = [(0, meta(0x21, bytes([port]))), (0, meta(3, b"P%d" % port))]
+            own += [(0, bytes([0xB0 | c, 7, 60 + port])), (0, bytes([0xC0 | c, 5 + port]))]
+            chunks.append(own + notes(c, 60 + port))
+    return file_of([chunk_of(*sorted(own, key=lambda event: event[0])) for own in chunks], ticks=480)
+
+
+def tracks_of(data: bytes) -> list[tuple[list[int], list[list[int]]]]:
+    """(program and kind, notes) of every track, in order."""
+    score = Score.from_bytes(data)
+    table, found = score.table, []
+    for track in range(score.n_tracks):
+        bars = [table.notes[slice(*table.note_rows(track, bar))] for bar in range(table.n_bars(track))]
+        found.append((table.tracks[track, 1:].tolist(), [n for bar in bars for n in sorted(bar.tolist())]))
+    return found
+
+
+@pytest.mark.parametrize("which", ["programs", "ports"])
+def test_o2_odd_files_lose_no_music(exported: Any, tmp_path: Path, which: str) -> None:
+    """Several programs on a channel, and ports beyond the first, through every structural edit."""
+    score = Score.from_bytes(odd_file(which))
+    roll = exported(PianoRoll(score))
+    added: tuple[dict[str, Any], Callable[[Score], Score]] = (
+        {"op": "track_add", "program": 33, "name": "New"}, lambda s: s.add_track(33, name="New"),
+    )  # fmt: skip
+    for op, apply in [*STRUCTURE, added]:
+        roll.call("(mgnb, op) => mgnb.edit(op)", op)
+        roll.page.wait_for_timeout(40)
+        assert tracks_of(saved(roll, tmp_path)) == tracks_of(apply(score).to_midi() or b""), op
+        roll.page.get_by_test_id("mgnb-undo").click()
+        roll.page.wait_for_timeout(40)
+
+
+def test_o2_a_track_without_notes_is_in_the_file_once(exported: Any, tmp_path: Path) -> None:
+    score = Score.example().add_track(33, name="Later")
+    roll = exported(PianoRoll(score))
+    chunks = (score.to_midi() or b"").count(b"MTrk")
+    roll.call("(mgnb, r) => mgnb.put('Draw', [], [r])", [0, score.n_tracks - 1, 480, 480, 43, 90])
+    roll.page.wait_for_timeout(80)
+    data = saved(roll, tmp_path)
+    assert data.count(b"MTrk") == chunks and data.count(b"Later") == 1
+    written = Score.from_bytes(data)
+    assert written.track_names[-1] == "Later" and written.tracks[-1].n_notes == 1

@@ -288,6 +288,10 @@ def clip(**changes: Any) -> str:
         pytest.param("Dear notebook,", [], id="a letter"),
         pytest.param(clip(notes=[[0, 0, 480, 200, 90, 0]]), [], id="a pitch there is not"),
         pytest.param(clip(version=9), [], id="another version"),
+        pytest.param(clip(notes=[[0, 0, 480, 60, 90, 0]]), [], id="a note before its own bar"),
+        pytest.param(clip(resolution=1, notes=[[0, 2**31, 9, 60, 90, 0]]), [], id="beyond all time"),
+        pytest.param(clip(notes={"__proto__": []}), [], id="no list"),
+        pytest.param(clip(resolution=None), [], id="no resolution"),
     ],
 )
 def test_e3_clipboard_text_is_read_with_care(roll: Roll, text: str, arrived: list[list[int]]) -> None:

@@ -359,3 +359,23 @@ def test_a8_advanced_holds_every_other_setting(roll: Roll) -> None:
     page.get_by_test_id("mgnb-sampling-seed").fill("7")
     page.keyboard.press("Tab")
     assert sampling() == {"temperature": 1.0, "seed": 7, "silence_check": False}
+
+
+def test_a2_a_slow_slanted_stroke_ends_where_a_fast_one_does(roll: Roll) -> None:
+    """A bar keeps the level at its middle, not the one at the edge where the pen left it."""
+    mount(roll)
+    ends = point(roll, 0, 1), point(roll, 7, 8)
+    drag(roll, *ends, steps=9)
+    fast = wishes(roll)
+    mount(roll)
+    drag(roll, *ends, steps=180)
+    slow = wishes(roll)
+    assert set(slow) == set(range(8))
+    assert all(abs(slow[bar] - fast[bar]) <= 1 for bar in fast)
+    x = [point(roll, bar, 0)[0] for bar in range(8)]
+    y = {level: point(roll, 0, level)[1] for level in range(10)}
+    for bar in range(1, 7):  # the level whose band the straight line crosses at the bar's middle
+        share = (x[bar] - x[0]) / (x[7] - x[0])
+        at = y[1] + (y[8] - y[1]) * share
+        nearest = min(y, key=lambda level: abs(y[level] - at))
+        assert abs(slow[bar] - nearest) <= (1 if abs(abs(y[nearest] - at) - abs(y[0] - y[1]) / 2) < 3 else 0)

@@ -385,3 +385,41 @@ def test_k5_keys_show_figures_and_choose(roll: Roll) -> None:
     roll.page.keyboard.press("ArrowUp")
     roll.page.keyboard.press("Enter")
     assert asked(roll, "ops")[-1]["label"] == "Changed to E2"
+
+
+@pytest.mark.parametrize("out", [0, 1, 2, 3])
+def test_a7_a_chord_in_a_narrow_bar_is_never_cut(roll: Roll, out: int, shots: Any) -> None:
+    """The name, its root, a dot or nothing; all of it inside its bar. The title says the rest."""
+    names = ["Cmaj7", "F#m7b5", "Bb", "G7sus4"]
+    n_bars = 8 if out == 0 else 96
+    heard = [names[bar % 4] for bar in range(n_bars)]
+    state = {"caps": CAPS, "chords": {"1": "F#m7b5", "2": "Bb"}, "heard_chords": heard, "chord_mode": "soft"}
+    roll.mount(document(band(n_bars), n_bars=n_bars), "light", **state)
+    roll.page.get_by_test_id("mgnb-chords").wait_for()
+    for _ in range(out):
+        roll.page.get_by_test_id("mgnb-zoom-out").click()
+    roll.page.wait_for_timeout(200)
+    script = """() => [...document.querySelectorAll('.mgnb-chord-cell')].map((cell) => {
+      const box = cell.getBoundingClientRect();
+      return [cell.title, box.width, ...[...cell.querySelectorAll('span')].flatMap((span) => {
+        if (!span.firstChild || span.firstChild.nodeType !== 3) return [];
+        const range = document.createRange();
+        range.selectNodeContents(span);
+        const text = range.getBoundingClientRect(), own = span.getBoundingClientRect();
+        const right = Math.max(text.right, span.className === 'mgnb-chord-asked' ? own.right : 0);
+        return [[span.textContent, right <= box.right + 0.5 && text.right <= own.right + 0.6]];
+      })];
+    })"""
+    cells = roll.page.evaluate(script)
+    assert len(cells) >= 8
+    seen = set()
+    for title, width, *words in cells:
+        assert "heard: " in title
+        for text, inside in words:
+            assert inside, (title, width, text)
+            seen.add(text)
+    if out == 0:
+        assert set(names) <= seen
+    else:
+        assert bool(seen) == (cells[0][1] > 16) and seen <= {*names, "C·", "G·", "F#·", "•"}, seen
+    shots(roll.page, f"chords-narrow-{out}")

@@ -90,11 +90,23 @@ def test_bad_requests_say_what_is_wrong(content: object, code: str, says: str) -
 def test_answers_and_events_have_one_form() -> None:
     assert protocol.ok_message("a", job="j") == {"v": 1, "k": "ok", "id": "a", "job": "j"}
     assert protocol.error_message("a", "code", "text")["hint"] == ""
-    assert protocol.event_message("j", 0, "bar", track=1, bar=2)["ev"] == "bar"
     with pytest.raises(ProtocolError, match="needs 'bar'"):
-        protocol.event_message("j", 0, "bar", track=1)
+        protocol.job_event("bar", track=1)
     with pytest.raises(ProtocolError, match="unknown event"):
-        protocol.event_message("j", 0, "dance")
+        protocol.job_event("dance")
+
+
+def test_m8_several_events_travel_in_one_message() -> None:
+    bar = protocol.job_event("bar", track=1, bar=2)
+    notes = [protocol.job_event("notes", track=1, bar=bar, count=1) for bar in (2, 3)]
+    assert protocol.event_message("j", 5, [bar]) == {"v": 1, "k": "ev", "job": "j", "n": 5, **bar}
+    message = protocol.event_message("j", 5, [notes[0], bar, notes[1]])
+    head = {"v": 1, "k": "ev", "job": "j"}
+    assert protocol.events_of(message, [b"one", b"two"]) == [
+        ({**head, "n": 5, **notes[0]}, [b"one"]),
+        ({**head, "n": 6, **bar}, []),
+        ({**head, "n": 7, **notes[1]}, [b"two"]),
+    ]
 
 
 def test_kinds_are_unique_within_their_direction() -> None:

@@ -233,3 +233,44 @@ def test_what_is_folded_away_is_in_the_menu_and_works(roll: Roll) -> None:
     by(roll, "tool-draw").wait_for()
     by(roll, "more").click()
     assert by(roll, "tool-draw-more").count() == 0 and by(roll, "more-speed").is_visible()
+
+
+@pytest.mark.parametrize("width", [560, 815, 1000])
+def test_what_is_folded_away_stays_there_while_it_generates(roll: Roll, width: int) -> None:
+    """Stop is shorter than what it stands for; nothing else in the row may come or go with it."""
+    roll.mount(document(band(8), n_bars=8), selection={"cells": [[1, 3]]})
+    roll.page.set_viewport_size({"width": width, "height": 900})
+    roll.page.wait_for_timeout(200)
+    shown = "() => [...document.querySelectorAll('.mgnb-fold')].map((one) => !one.hidden)"
+    before = roll.page.evaluate(shown)
+    assert not all(before)
+    roll.event(0, "accepted", cells=[[1, 3]], label="Bar 4")
+    roll.event(1, "step", step=0, n_steps=1, window=[0, 8])
+    roll.page.get_by_test_id("mgnb-stop").wait_for(state="visible")
+    roll.page.wait_for_timeout(150)
+    assert roll.page.evaluate(shown) == before
+    roll.event(2, "done", rev=2)
+    roll.page.get_by_test_id("mgnb-stop").wait_for(state="hidden")
+    roll.page.wait_for_timeout(150)
+    assert roll.page.evaluate(shown) == before
+
+
+def test_the_toolbar_is_one_stop_with_its_choices_in_it(roll: Roll) -> None:
+    """Left and right go through buttons and choices; up and down change a choice."""
+    roll.mount(document(band(8), n_bars=8))
+    keyboard = roll.page.keyboard
+    stops = "() => document.querySelectorAll('.mgnb-toolbar :is(button, select)[tabindex=\"0\"]').length"
+    assert roll.page.evaluate(stops) == 1
+    takes = roll.page.get_by_test_id("mgnb-takes-count")
+    takes.focus()
+    assert roll.page.evaluate(stops) == 1
+    before = takes.input_value()
+    keyboard.press("ArrowRight")
+    focused = "() => document.activeElement.dataset.testid"
+    assert roll.page.evaluate(focused) == "mgnb-generate" and takes.input_value() == before
+    keyboard.press("ArrowLeft")
+    assert roll.page.evaluate(focused) == "mgnb-takes-count" and takes.input_value() == before
+    keyboard.press("ArrowDown")
+    assert takes.input_value() == str(int(before) + 1)
+    keyboard.press("Home")
+    assert roll.page.evaluate(stops) == 1

@@ -14,6 +14,7 @@ from midigpt_nb.attributes import AttributeAnalyzer
 from midigpt_nb.inference import events as ev
 from midigpt_nb.inference.report import Report
 from midigpt_nb.tokenizer import EncoderConfig, Tokenizer
+from midigpt_nb.widgets.protocol import events_of
 
 
 class RecordingComm(BaseComm):
@@ -26,6 +27,12 @@ class RecordingComm(BaseComm):
     def publish_msg(self, msg_type, data=None, metadata=None, buffers=None, **keys):
         if msg_type == "comm_msg":
             self.sent.append((data, buffers or [], threading.current_thread().name))
+
+
+def events_in(data, buffers=()):
+    """The events of a job that one message of a comm carries, each with its buffers; mostly none."""
+    content = data.get("content", {})
+    return events_of(content, buffers) if content.get("k") == "ev" else []
 
 
 class Page:
@@ -49,7 +56,8 @@ class Page:
         return values
 
     def events(self, job=None):
-        return [(m, b) for m, b in self.custom() if m["k"] == "ev" and job in (None, m["job"])]
+        messages = [(m, b) for m, b in self.custom() if m["k"] == "ev" and job in (None, m["job"])]
+        return [event for m, b in messages for event in events_of(m, b)]
 
     def kinds(self, job=None):
         return [m["ev"] for m, _ in self.events(job)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import random
 import sys
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import traitlets as t
+from fakes import FakeEngine
 
 from midigpt_nb import InfillEditor, PianoRoll, Score
 from midigpt_nb.errors import MidiGPTError, ProjectError
@@ -190,3 +193,32 @@ def test_x2_without_a_model_the_roll_says_what_to_install_and_goes_on(
     assert "go on" in editor.error["hint"] and editor.error["details"]
     editor.score = editor.score.transpose(1)
     assert page.request("undo")[0]["k"] == "ok" and editor.score == example
+
+
+HOSTILE: list[Any] = [
+    math.inf, math.nan, 10**400, {"9" * 5000: {}}, {"0": {"volume": math.inf}}, {"temperature": math.nan},
+    {"cells": [[10**30, 0]]}, {"cells": 5}, {"track": {"inf": {}}}, {"x" * 10_000: 1},
+    {"bar": {"0": {"0": {"note_density": math.inf}}}}, {"__proto__": {"a": 1}}, [None], [[]], None, "x",
+    [0, 10**30], {"0,0": 5}, {"roles": {"9" * 5000: {}}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [*HOSTILE, "deep"], ids=lambda value: repr(value)[:24])
+def test_x1_no_value_of_a_page_breaks_the_roll_or_what_is_saved_of_it(
+    example: Score, connect: Any, value: Any
+) -> None:
+    """Each is taken or refused in words; the state can be told and stored as JSON afterwards."""
+    if value == "deep":
+        value = {}
+        for _ in range(500):
+            value = {"a": value}
+    editor, page = connect(InfillEditor, example, FakeEngine())
+    names = [n for n in editor.keys if not n.startswith("_") and n not in ("layout", "tabbable", "tooltip")]
+    assert len(names) > 30
+    for name in names:
+        editor.set_state({name: value, "_from": "page-1"})
+    for mark in (None, 5, "x", "-", "p-" + "9" * 400, "p" * 99 + "-1"):
+        editor.set_state({"_from": mark})
+    state = {n: v for n, v in editor.get_state().items() if not isinstance(v, bytes | memoryview)}
+    assert len(json.dumps(state, allow_nan=False)) < 400_000
+    assert page.request("undo")[0]["k"] in ("ok", "error")

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from fakes import FakeEngine, FakeSession, eventually
+from fakes import FakeEngine, FakeSession, events_in, eventually
 from traitlets import TraitError
 
 from midigpt_nb import Bar, InfillEditor, Score, Track
@@ -109,10 +109,10 @@ def test_a_generation_end_to_end(example, connect):
 def test_the_document_is_set_before_the_page_hears_done(example, connect):
     editor, page = connect(InfillEditor, example, FakeEngine())
     editor.generate(BASS_5_8).result(20)
-    order = [
-        "doc" if ["_doc"] in data.get("buffer_paths", []) else data.get("content", {}).get("ev")
-        for data, _, _ in page.comm.sent
-    ]
+    order = []
+    for data, buffers, _ in page.comm.sent:
+        order += ["doc"] if ["_doc"] in data.get("buffer_paths", []) else []
+        order += [event["ev"] for event, _ in events_in(data, buffers)]
     assert order.index("doc") < order.index("done")
 
 
@@ -235,6 +235,41 @@ def test_rejected_notes_are_taken_back_and_batches_stay_small(example, connect):
     assert answer["state"] == "done" and answer["count"] == 0
     assert page.request("sync", job=None, have=0)[0]["job"] is None
     assert page.request("sync", job="nobody", have=0)[0]["code"] == "no_job"
+
+
+def test_m8_what_takes_write_side_by_side_travels_together(example, connect):
+    cells = [(track, bar) for track in range(4) for bar in range(10)]
+
+    def script(session):
+        yield ev.StepStarted(0, 1, (0, 16), {track: list(range(10)) for track in range(4)}, [])
+        for i, (track, bar) in enumerate(cells):
+            for onset in range(12):
+                time.sleep(0.001)
+                yield ev.NotesArrived(0, 0, track, bar, ((60 + onset, 90, onset, 10),))
+            yield ev.BarFinished(0, 0, track, bar)
+            if i == 20:
+                wait.wait(10)  # nothing happens, and the 21st bar is told all the same
+        yield ev.Finished("done", session.written(cells))
+
+    wait = threading.Event()
+    editor, page = connect(InfillEditor, example, FakeEngine(script=script))
+    began = time.monotonic()
+    job = editor.generate(cells)
+    eventually(lambda: page.kinds(job.id).count("bar"), 21)
+    wait.set()
+    job.result(20)
+    seconds = time.monotonic() - began
+    messages = [m for m, _ in page.custom() if m["k"] == "ev"]
+    assert len(messages) < 40 * seconds and any(len(m.get("more", [])) > 2 for m in messages)
+    heard = page.events(job.id)
+    assert [m["n"] for m, _ in heard] == list(range(len(heard)))
+    seen: dict[tuple[int, int], int] = {}
+    for m, buffers in heard:  # the notes of a bar come before its end
+        if m["ev"] == "notes":
+            assert len(unpack_notes(buffers[0])) == m["count"]
+            seen[m["track"], m["bar"]] = seen.get((m["track"], m["bar"]), 0) + m["count"]
+        elif m["ev"] == "bar":
+            assert seen[m["track"], m["bar"]] == 12
 
 
 def test_signs_of_life_are_regular_but_rare(example, connect):

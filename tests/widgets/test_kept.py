@@ -145,7 +145,7 @@ def test_o6_hostile_storage_is_refused_in_words(example: Score, connect: Any) ->
         b"", b"\0" * 3, b"\xff" * 40, (2**31).to_bytes(4, "little") + b"{}", good[: len(good) // 2],
         *(frame(base, header=own) for own in (
             {"base": len(base) + 1}, {"base": -1}, {"base": True}, {"base": "x"}, {"log": "x"},
-            {"log": [{}] * 6000})),
+            {"log": [{}] * 100_001})),
         frame(b"PK\x03\x04" + b"\0" * 50),
         (3).to_bytes(4, "little") + b"[1]",
     ]  # fmt: skip
@@ -193,3 +193,36 @@ def test_o6_rolls_of_one_music_know_each_other_by_it(example: Score, connect: An
     assert again._autosave["number"] == first._autosave["number"] + 1
     assert first._autosave["session"] != again._autosave["session"]
     assert first._autosave["kernel"] == again._autosave["kernel"]
+
+
+def test_o6_more_edits_than_are_repeated_are_lost_but_not_the_rest(
+    example: Score, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roll = PianoRoll(example)
+    monkeypatch.setattr("midigpt_nb.widgets.autosave._MOST_LOG", 3)
+    kept = read_kept(frame(b"", [drawn(i, onset=100 * i) for i in range(5)]), roll._kept.start)
+    assert (kept.done, kept.lost) == (3, 2)
+    assert kept.project.score.n_notes == example.n_notes + 3
+
+
+def test_o6_identities_that_would_be_given_out_again_are_not_taken(example: Score) -> None:
+    from midigpt_nb.widgets.project import Project
+
+    n = example.n_notes
+    start = PianoRoll(example)._kept.start
+    for ids, fits in [(np.arange(n), True), (np.arange(n) + 1, False), (np.full(n, 2), False)]:
+        base = Project(example).pack_kept(ids.astype(np.uint32), [4, 4, 1, 2], next_id=n)
+        kept = read_kept(frame(base, [drawn(1)]), start)
+        assert kept.done == 1 and kept.project.score.n_notes == n + 1, fits
+    huge = Project(example).pack_kept(np.arange(n, dtype=np.uint32) + 2**30, [0, 1, 2, 3], next_id=n)
+    ops = [{"op": "track_duplicate", "track": 0}]
+    kept = read_kept(frame(huge, [({"k": "ops", "label": "", "ops": ops}, b"")]), start)
+    assert kept.done == 1 and kept.project.score.n_tracks == 5
+
+
+@pytest.mark.parametrize("number", [b"1e999", b"-1e999", b"NaN", b"Infinity"])
+def test_o6_numbers_that_json_cannot_say_again_are_refused(example: Score, number: bytes) -> None:
+    text = b'{"base": 0, "log": [], "more": %s}' % number
+    data = len(text).to_bytes(4, "little") + text
+    with pytest.raises(ProjectError, match="no number of JSON"):
+        read_kept(data, PianoRoll(example)._kept.start)

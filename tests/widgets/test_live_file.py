@@ -92,3 +92,9 @@ def test_s6_a_file_that_cannot_be_written_is_said_and_the_music_stays(
     assert page.updates("error")[-1]["code"] == "on_accept"
     with pytest.raises(t.TraitError):
         editor.on_accept = "live.mid"
+
+
+def test_s6_a_track_with_an_endless_name_is_written_too(example: Score, tmp_path: Path) -> None:
+    score = example.rename_track(1, "Zwölf/../" + "ä" * 1000)
+    (path,) = write_midi(tmp_path / "live.mid", stems=True)({"score": score, "cells": [(1, 4)]})
+    assert path.parent == tmp_path and Score.from_midi(path).n_notes > 0

@@ -25,6 +25,36 @@ const MOST = 20;
 const MOST_BYTES = 32 << 20;
 const OLDEST_MS = 14 * 24 * 3600 * 1000;
 
+const MOST_EDITS = 100_000;
+
+const isText = (value: unknown): value is string => typeof value === "string" && value.length <= 10_000;
+
+/** Anything of this origin can write to the database: what has not the shape of our own is not looked at. */
+export function isKept(value: unknown): value is Kept {
+  const kept = value as Partial<Kept> | null;
+  const sound = (edit: Partial<KeptEdit> | null): boolean =>
+    typeof edit === "object" &&
+    edit !== null &&
+    ["ops", "undo", "redo"].includes(edit.k as string) &&
+    isText(edit.label) &&
+    Array.isArray(edit.ops) &&
+    (edit.records === null || edit.records instanceof ArrayBuffer);
+  return (
+    typeof kept === "object" &&
+    kept !== null &&
+    [kept.id, kept.kernel, kept.title].every(isText) &&
+    Number.isFinite(kept.at) &&
+    Math.abs(kept.at as number) < 8.64e15 && // a date has to be made of it
+    Number.isFinite(kept.number) &&
+    Array.isArray(kept.keys) &&
+    kept.keys.every(isText) &&
+    (kept.base === null || kept.base instanceof ArrayBuffer) &&
+    Array.isArray(kept.log) &&
+    kept.log.length <= MOST_EDITS &&
+    kept.log.every(sound)
+  );
+}
+
 const sizeOf = (kept: Kept): number =>
   (kept.base?.byteLength ?? 0) + kept.log.reduce((n, edit) => n + (edit.records?.byteLength ?? 0) + 500, 0);
 
@@ -72,7 +102,7 @@ export class Shelf {
 
   async all(): Promise<Kept[]> {
     const stored = await this.use("readonly", (store) => done(store.getAll() as IDBRequest<Kept[]>));
-    const known = new Map((stored ?? []).map((kept) => [kept.id, kept]));
+    const known = new Map((stored ?? []).filter(isKept).map((kept) => [kept.id, kept]));
     for (const [id, kept] of this.memory) {
       known.set(id, kept);
     }

@@ -76,7 +76,30 @@ export interface Desk {
 }
 
 /** Parts that a widget has once, however often it is shown; what they return ends them. */
-const PER_WIDGET: readonly ((store: Store) => () => void)[] = [clicks, keepSafe, keepSound];
+const PER_WIDGET: readonly ((store: Store) => () => void)[] = [clicks, keepSafe, keepSound, fetchCaps, greet];
+
+/** The long tables of `caps` are fetched, not stored in notebooks. */
+function fetchCaps(store: Store): () => void {
+  let count = 0;
+  const fetch = (): void => {
+    count += 1;
+    const own = count;
+    if (store.get("caps")?.later) {
+      store.ask("caps", {}).then(
+        ({ ok }) => own === count && store.readCaps(ok.caps),
+        () => {}, // nobody is there who could generate
+      );
+    }
+  };
+  store.model.on("change:caps", fetch as never);
+  fetch();
+  return () => store.model.off("change:caps", fetch as never);
+}
+
+function greet(store: Store): () => void {
+  store.greet();
+  return () => {};
+}
 
 const begun = new WeakSet<Store>();
 

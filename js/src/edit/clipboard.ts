@@ -15,6 +15,7 @@ export interface Clip {
 const PAGE_KEY = Symbol.for("mgnb.clipboard.1");
 const MARK = "midigpt-nb notes";
 const MOST = 100_000;
+const LAST_TICK = 2 ** 31 - 1;
 
 interface Shelf {
   clip: Clip | null;
@@ -62,7 +63,7 @@ export function readClip(text: string): Clip | null {
     const [track, onset, duration, pitch, velocity, micro] = Array.isArray(row) ? (row as unknown[]) : [];
     const sound =
       whole(track, 0, 255) &&
-      whole(onset, 0, 2 ** 31) &&
+      whole(onset, start, 2 ** 31) &&
       whole(duration, 1, 2 ** 31) &&
       whole(pitch, 0, 127) &&
       whole(velocity, 1, 127) &&
@@ -93,10 +94,10 @@ export function placed(clip: Clip, place: Place): EditNote[] {
       ...note,
       track: note.track - first + place.track,
       onset: Math.round((note.onset - clip.start) * scale) + place.start,
-      duration: Math.max(1, Math.round(note.duration * scale)),
+      duration: Math.min(LAST_TICK, Math.max(1, Math.round(note.duration * scale))),
       micro: scale === 1 ? note.micro : 0,
     }))
-    .filter((note) => note.track < place.nTracks);
+    .filter((note) => note.track < place.nTracks && note.onset <= LAST_TICK);
 }
 
 /** How long the browser may take to bring what is on the clipboard. */

@@ -45,6 +45,9 @@ const KEY = 0x59;
 export const END = 0x2f;
 export const NAME = 0x03;
 const PORT = 0x21;
+const PORTS = 128;
+/** More than one program plays on a channel, or something else does. */
+const MIXED = -2;
 const DRUMS = 9;
 const PROGRAM = 0xc0;
 const CONTROL = 0xb0;
@@ -388,8 +391,9 @@ export function withTrack(
   programs: readonly number[],
 ): Kept {
   const chunk = Math.max(-1, ...kept.chunks, ...kept.seats.map((seat) => seat.chunk)) + 1;
-  const channel = drum ? DRUMS : freeChannel(kept, program, programs);
-  const heading: KeptEvent[] = name ? [{ chunk, tick: 0, status: META, data: textData(NAME, name) }] : [];
+  const { port, channel } = drum ? { port: 0, channel: DRUMS } : freeSeat(kept, program, programs);
+  const heading: KeptEvent[] = port > 0 ? [{ chunk, tick: 0, status: META, data: [PORT, 1, port] }] : [];
+  heading.push(...(name ? [{ chunk, tick: 0, status: META, data: textData(NAME, name) }] : []));
   heading.push({ chunk, tick: 0, status: PROGRAM | channel, data: [program] });
   const seats = [...kept.seats];
   seats.splice(at, 0, { chunk, channel });
@@ -398,20 +402,72 @@ export function withTrack(
   return { ...kept, format, chunks: [...kept.chunks, chunk], events, seats };
 }
 
-/** One that nothing uses, else one whose only program this is. */
-function freeChannel({ events, seats }: Kept, program: number, programs: readonly number[]): number {
-  const used = new Set(seats.map(({ channel }) => channel));
+/** Port that a chunk names; 0 where it names none. */
+const portOf = ({ events }: Kept, chunk: number): number =>
+  (events.find((event) => event.chunk === chunk && isMeta(event, PORT))?.data[2] ?? 0) % PORTS;
+
+/**
+ * Where a new melodic track goes: a channel that nothing uses, else one whose only program this is, else a channel of
+ * another port; as in the kernel (src_cpp/score/channel_pool.h).
+ */
+function freeSeat(
+  kept: Kept,
+  program: number,
+  programs: readonly number[],
+): { port: number; channel: number } {
+  const { chunks, events, seats } = kept;
+  const ports = new Map(chunks.map((chunk) => [chunk, portOf(kept, chunk)]));
+  const place = (chunk: number, channel: number): number => (ports.get(chunk) ?? 0) * 16 + channel;
+  const held = new Map<number, number>();
   for (const event of events) {
     if (isChannel(event)) {
-      used.add(event.status & 15);
+      held.set(place(event.chunk, event.status & 15), MIXED);
     }
   }
+  const seen = new Set<number>();
+  seats.forEach(({ chunk, channel }, track) => {
+    const at = place(chunk, channel);
+    const own = programs[track] ?? MIXED;
+    held.set(at, !seen.has(at) || held.get(at) === own ? own : MIXED);
+    seen.add(at);
+  });
   const melodic = Array.from({ length: 16 }, (_, channel) => channel).filter((channel) => channel !== DRUMS);
-  const plays = (channel: number): boolean => {
-    const own = programs.filter((_, track) => seats[track]?.channel === channel);
-    return own.length > 0 && own.every((other) => other === program);
-  };
-  return melodic.find((channel) => !used.has(channel)) ?? melodic.find(plays) ?? 0;
+  for (const wanted of [undefined, program]) {
+    const channel = melodic.find((one) => held.get(one) === wanted);
+    if (channel !== undefined) {
+      return { port: 0, channel };
+    }
+  }
+  for (let port = 1; port < PORTS; port++) {
+    const channel = melodic.find((one) => [undefined, program].includes(held.get(port * 16 + one)));
+    if (channel !== undefined) {
+      return { port, channel };
+    }
+  }
+  throw new Error("a MIDI file has no channel left for another track");
+}
+
+/** The chunk that the file has for a track without notes: of its name, with nothing but its program in it. */
+export function emptySeat(
+  { chunks, events, seats }: Kept,
+  { program, name }: { program: number; name: string },
+): Seat | null {
+  for (const chunk of chunks) {
+    const own = events.filter((event) => event.chunk === chunk);
+    const [set, ...others] = own.filter(isChannel);
+    const heading = own.find((event) => isMeta(event, NAME));
+    if (
+      set &&
+      others.length === 0 &&
+      (set.status & 0xf0) === PROGRAM &&
+      set.data[0] === program &&
+      !seats.some((seat) => seat.chunk === chunk) &&
+      (!heading || same(heading.data, textData(NAME, name)))
+    ) {
+      return { chunk, channel: set.status & 15 };
+    }
+  }
+  return null;
 }
 
 /** Tracks in another order: `order[new]` is the old place. Chunks follow, so that they are read in that order. */

@@ -1,6 +1,6 @@
 /** A document together with the MIDI file it came from: which note is which, and all that is no note. Pure: no DOM. */
 import { FileClock } from "./file_clock.ts";
-import { withTrack } from "./kept.ts";
+import { emptySeat, withTrack } from "./kept.ts";
 import { barStarts, type LocalDocument, type LocalNote } from "./local_document.ts";
 import { type FileNote, readMidi } from "./midi_reader.ts";
 import { noteTicks } from "./midi_writer.ts";
@@ -28,8 +28,11 @@ export function withOwnFile(
   seats.forEach((seat, track) => {
     const info = tracks[track];
     if (!seat && info) {
-      kept = withTrack(kept, track, info, []);
-      kept = { ...kept, seats: kept.seats.filter((_, i) => i !== track + 1) };
+      const own = emptySeat(kept, info);
+      const programs = tracks.map(({ program, drum }) => (drum ? -1 : program));
+      kept = own ? kept : withTrack(kept, track, info, programs);
+      const seats = kept.seats.filter((_, i) => own || i !== track + 1);
+      kept = { ...kept, seats: own ? seats.map((known, i) => (i === track ? own : known)) : seats };
     }
   });
   const waiting = new Map<string, FileNote[]>();

@@ -10,13 +10,13 @@ import { barRanges, Selection } from "../selection.ts";
 import type { Store } from "../store.ts";
 import { strings } from "../strings.ts";
 import type { UiState } from "../ui_state.ts";
+import { fitted, makeRuler } from "./chord_words.ts";
 import { mean } from "./curve.ts";
 import { adherenceText } from "./marks.ts";
 
 /** Most bars that get a field of their own. */
 const MAX_BARS = 160;
-/** Narrower fields show no words. */
-const WORD_PX = 16;
+/** Narrower fields have smaller words. */
 const NARROW_PX = 52;
 const EDITOR_PX = 190;
 export const CHORD = "chord";
@@ -120,6 +120,8 @@ export function makeChords({ store, ui, announce, openMenu, generate }: ChordsHo
     asked: HTMLElement;
     heard: HTMLElement;
     kept: HTMLElement;
+    /** Asked, heard, and how well it was kept, in full. */
+    words: [string, string, string];
   }[] = [];
   let first = -1;
   let at = 0;
@@ -138,13 +140,30 @@ export function makeChords({ store, ui, announce, openMenu, generate }: ChordsHo
       h("span", { class: "mgnb-chord-below" }, heard, kept),
     );
     node.dataset["bar"] = String(bar);
-    return { bar, node, asked, heard, kept };
+    return { bar, node, asked, heard, kept, words: ["", "", ""] };
   };
   const inView = (): [number, number] => {
     const { viewport } = ui;
     const from = store.bars.at(Math.max(0, viewport.left));
     const to = store.bars.at(viewport.left + viewport.width / viewport.scale - 1);
     return [from, Math.min(to, from + MAX_BARS - 1)];
+  };
+  const ruler = makeRuler(element);
+  /** Writes what there is room for in a field of some width. */
+  const label = ({ asked, heard, kept, words }: (typeof nodes)[number], width: number): void => {
+    const [wanted, sounds, met] = words;
+    const narrow = width < NARROW_PX;
+    const room = width - (narrow ? 6 : 10);
+    const size = narrow ? 10.5 : 12.5;
+    setText(
+      asked,
+      fitted(wanted, room - (narrow ? 8 : 12), (text) => ruler(text, size, 650)),
+    );
+    const [small, indent] = wanted ? [10.5, 5] : [size, 0];
+    const name = fitted(sounds, room - indent, (text) => ruler(text, small, 400));
+    setText(heard, name);
+    const rest = room - indent - ruler(name, small, 400) - 3;
+    setText(kept, name === sounds && ruler(met, 9.5, 600) <= rest ? met : "");
   };
   const place = (): void => {
     if (store.bars.n === 0 || element.hidden) {
@@ -159,13 +178,14 @@ export function makeChords({ store, ui, announce, openMenu, generate }: ChordsHo
       write();
       focused >= 0 && nodes[focused - from]?.node.focus({ preventScroll: true });
     }
-    for (const { bar, node } of nodes) {
+    for (const cell of nodes) {
+      const { bar, node } = cell;
       const x = tickToX(ui.viewport, store.bars.start(bar));
       const width = tickToX(ui.viewport, store.bars.start(bar + 1)) - x;
       node.style.transform = `translateX(${x.toFixed(1)}px)`;
       node.style.width = `${width.toFixed(1)}px`;
-      node.classList.toggle("mgnb-chord-thin", width < WORD_PX);
       node.classList.toggle("mgnb-chord-narrow", width < NARROW_PX);
+      label(cell, width);
     }
   };
   const focusedBar = (): number => {
@@ -175,15 +195,15 @@ export function makeChords({ store, ui, announce, openMenu, generate }: ChordsHo
   const write = (): void => {
     const selected = new Set(selectedBars(store));
     const stop = nodes.some(({ bar }) => bar === at) ? at : first;
-    for (const { bar, node, asked, heard, kept } of nodes) {
+    for (const cell of nodes) {
+      const { bar, node } = cell;
       const [wanted, sounds, met] = [
         askedChord(store, bar),
         heardChord(store, bar),
         chordAdherence(store, bar),
       ];
-      setText(asked, wanted);
-      setText(heard, sounds);
-      setText(kept, wanted && met !== null ? adherenceText(met) : "");
+      cell.words = [wanted, sounds, wanted && met !== null ? adherenceText(met) : ""];
+      label(cell, (store.bars.start(bar + 1) - store.bars.start(bar)) * ui.viewport.scale);
       node.classList.toggle("mgnb-chord-wanted", wanted !== "");
       node.classList.toggle("mgnb-chord-target", selected.has(bar));
       const words = strings.chordBar(bar, wanted, sounds, wanted && met !== null ? adherenceText(met) : "");

@@ -41,6 +41,27 @@ export function freehand(bars: BarMap, from: LanePoint, to: LanePoint, size: num
   return [...entries, [last, levelAt(to.share, size)]];
 }
 
+/**
+ * What a bar keeps when a pen leaves it: the level at its middle where the pen went straight through, however slowly;
+ * null where it went its own way there (then the level that it had last stays). `path`: where it was in the bar.
+ */
+export function leftBehind(
+  bars: BarMap,
+  path: readonly LanePoint[],
+  to: LanePoint,
+  size: number,
+): Entry | null {
+  const [from] = path;
+  if (!from) {
+    return null;
+  }
+  const bar = barOf(bars, from.tick);
+  const at = middle(bars, bar);
+  const through = at >= Math.min(from.tick, to.tick) && at <= Math.max(from.tick, to.tick);
+  const straight = path.every((point) => Math.abs(lineAt(from, to, point.tick) - point.share) <= 0.5 / size);
+  return through && straight ? [bar, levelAt(lineAt(from, to, at), size)] : null;
+}
+
 /** A straight line from `from` to `to`: both ends exact, the bars between in even steps. */
 export function ramp(bars: BarMap, from: LanePoint, to: LanePoint, size: number): Entry[] {
   const [a, b] = from.tick <= to.tick ? [from, to] : [to, from];

@@ -1,7 +1,7 @@
 /** Drawing curves with the pointer: freehand; Shift: a straight ramp; Alt: clear; Ctrl: the whole curve up or down. */
 import { xToTick } from "../coords.ts";
 import type { Gesture, PointerAt } from "../gestures/gesture.ts";
-import { cleared, type Entry, freehand, type LanePoint, levelAt, raised, ramp } from "./curve.ts";
+import { cleared, type Entry, freehand, type LanePoint, leftBehind, levelAt, raised, ramp } from "./curve.ts";
 import { LANE_FLOOR, LANE_TOP } from "./marks.ts";
 import type { Lane, LaneState } from "./state.ts";
 
@@ -28,6 +28,8 @@ export function drawCurve(state: LaneState, lane: Lane, start: PointerAt, host: 
   const touched = new Map<number, number | null>();
   const first = pointIn(state, lane, start);
   let last = first;
+  /** Where the pen was in the bar it is in. */
+  let path: LanePoint[] = [];
   const put = (entries: readonly Entry[]): void => {
     for (const [bar, level] of entries) {
       touched.set(bar, level);
@@ -58,7 +60,10 @@ export function drawCurve(state: LaneState, lane: Lane, start: PointerAt, host: 
       );
       put([...back, ...line]);
     } else {
-      put(freehand(state.bars, from, to, lane.size));
+      const leaves = barAt(state, lane, from) !== barAt(state, lane, to);
+      const kept = leaves ? leftBehind(state.bars, path, to, lane.size) : null;
+      path = leaves ? [to] : [...path, to];
+      put([...(kept ? [kept] : []), ...freehand(state.bars, from, to, lane.size)]);
     }
   };
   return {

@@ -157,9 +157,7 @@ export class LaneState {
   }
 
   show(names: string[] | null): void {
-    const { model } = this.store;
-    model.set("show_lanes", names);
-    model.save_changes();
+    this.store.save("show_lanes", names);
     this.store.changed("wishes");
   }
 

@@ -44,7 +44,14 @@ export function makeMidiMenu(host: DeskHost, menus: Menus): MidiMenu {
     }
   };
   session.listeners.add(update);
-  host.signal.addEventListener("abort", () => session.listeners.delete(update), { once: true });
+  host.signal.addEventListener(
+    "abort",
+    () => {
+      session.listeners.delete(update);
+      session.leave(host);
+    },
+    { once: true },
+  );
   update();
 
   const choice = (label: string, testid: string, checked: boolean, run: () => void): MenuItem => ({

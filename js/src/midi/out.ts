@@ -85,8 +85,8 @@ export class MidiOut implements Instrument {
     const from = this.clock.at(start);
     const to = Math.max(from + 1, this.clock.at(stop) - 2); // before a repeated note begins
     const channel = this.prepare(note, from);
-    this.port.send([NOTE_ON | channel, note.pitch, note.velocity], from);
-    this.port.send([NOTE_OFF | channel, note.pitch, 64], to);
+    this.send([NOTE_ON | channel, note.pitch, note.velocity], from);
+    this.send([NOTE_OFF | channel, note.pitch, 64], to);
     const now = performance.now();
     this.sent = this.sent.filter((known) => known.stop > now);
     this.sent.push({ channel, pitch: note.pitch, start: from, stop: to });
@@ -94,20 +94,20 @@ export class MidiOut implements Instrument {
 
   press(note: Voiced): void {
     const channel = this.prepare(note, performance.now());
-    this.port.send([NOTE_ON | channel, note.pitch, note.velocity]);
+    this.send([NOTE_ON | channel, note.pitch, note.velocity]);
   }
 
   release(note: Voiced): void {
-    this.port.send([NOTE_OFF | this.channelOf(note), note.pitch, 64]);
+    this.send([NOTE_OFF | this.channelOf(note), note.pitch, 64]);
   }
 
   control(part: Part, controller: number, value: number, time: number): void {
     const at = this.clock.at(time);
     const channel = this.prepare(part, at);
     if (controller === BEND) {
-      this.port.send([PITCH_BEND | channel, value & 127, value >> 7], at);
+      this.send([PITCH_BEND | channel, value & 127, value >> 7], at);
     } else {
-      this.port.send([CONTROL | channel, controller, value], at);
+      this.send([CONTROL | channel, controller, value], at);
     }
   }
 
@@ -120,19 +120,28 @@ export class MidiOut implements Instrument {
       if (stop > now) {
         const at = Math.max(now, start + 1);
         last = Math.max(last, at);
-        this.port.send([NOTE_OFF | channel, pitch, 64], at);
+        this.send([NOTE_OFF | channel, pitch, 64], at);
       }
     }
     this.sent = [];
     for (const channel of new Set(this.programs.keys())) {
       for (const controller of [SUSTAIN, ALL_CONTROLLERS_OFF, ALL_NOTES_OFF]) {
-        this.port.send([CONTROL | channel, controller, 0], last + 1);
+        this.send([CONTROL | channel, controller, 0], last + 1);
       }
     }
   }
 
   dispose(): void {
     this.silence();
+  }
+
+  /** A device that is pulled out takes nothing any more: that must not stop the player. */
+  private send(data: number[], at?: number): void {
+    try {
+      this.port.send(data, at);
+    } catch {
+      // The page hears of it by itself (`portsChanged`).
+    }
   }
 
   private channelOf({ track, drum }: Part): number {
@@ -152,7 +161,7 @@ export class MidiOut implements Instrument {
     const channel = this.channelOf(part);
     if (this.programs.get(channel) !== part.program) {
       this.programs.set(channel, part.program);
-      this.port.send([PROGRAM | channel, part.program], at);
+      this.send([PROGRAM | channel, part.program], at);
     }
     return channel;
   }

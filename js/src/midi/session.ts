@@ -84,6 +84,15 @@ export class MidiSession {
     this.tell();
   }
 
+  /** A view is gone: what it records is kept, and it records no more. */
+  leave(view: MidiView): void {
+    if (this.view === view) {
+      this.disarm();
+      this.view = null;
+      this.tell();
+    }
+  }
+
   private disarm(): void {
     clearInterval(this.timer);
     const { recorder } = this;

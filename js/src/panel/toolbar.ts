@@ -270,11 +270,13 @@ export function makeToolbar(actions: ToolbarActions): Toolbar {
   );
   const order = FOLDS.map((name) => parts[name]);
   const fold = makeFold(element, order, more);
+  /** Stop is shorter than what it stands for: what has folded away stays there meanwhile. */
+  let running = false;
   rovingFocus(element, 0);
 
   return {
     element,
-    fit: () => fold.fit(),
+    fit: () => fold.fit(running),
     compare: compare.element,
     setPosition: (text) => setText(position, text),
     update: (state) => {
@@ -305,7 +307,8 @@ export function makeToolbar(actions: ToolbarActions): Toolbar {
       setText(position, state.position);
       setText(tempo, state.tempo);
       tempo.disabled = !state.editable;
-      fold.fit();
+      running = state.running;
+      fold.fit(running);
       settleTabStop(element);
     },
   };
