@@ -82,9 +82,9 @@ def parser() -> argparse.ArgumentParser:
     )
     infill.add_argument(
         "--track",
-        type=int,
+        type=number_or_name,
         metavar="N",
-        help="which track, counted from 1 (default: the first without drums)",
+        help="which track, counted from 1, or its name (default: the first without drums)",
     )
     infill.add_argument(
         "--bars",
@@ -106,6 +106,11 @@ def parser() -> argparse.ArgumentParser:
     )
     infill.set_defaults(run=run_infill)
     return top
+
+
+def number_or_name(text: str) -> int | str:
+    """`2` as a number, anything else as a track's name."""
+    return int(text) if re.fullmatch(r"[+-]?\d+", text.strip()) else text.strip()
 
 
 def bar_range(text: str) -> tuple[int, int]:
@@ -152,14 +157,17 @@ def run_infill(options: argparse.Namespace) -> None:
     tell("total", f"{time.perf_counter() - started:.1f} s")
 
 
-def choose(score: Score, track: int | None, bars: tuple[int, int] | None) -> tuple[int, list[int]]:
+def choose(score: Score, track: int | str | None, bars: tuple[int, int] | None) -> tuple[int, list[int]]:
     """The track and bars to rewrite, counted from 0, from what a person asked for, counted from 1."""
     if score.n_tracks == 0 or score.n_bars == 0:
         raise UsageError("the piece has no notes, so there is nothing to rewrite")
     if track is None:
         drums = score.table.tracks[:, 2]
         track = 1 + int(drums.argmin())  # drum tracks have 1 there
-    if not 1 <= track <= score.n_tracks:
+    elif isinstance(track, str):
+        same = [k for k, name in enumerate(score.track_names, 1) if name.casefold() == track.casefold()]
+        track = same[0] if len(same) == 1 else track
+    if isinstance(track, str) or not 1 <= track <= score.n_tracks:
         names = ", ".join(f"{k} ({name})" for k, name in enumerate(score.track_names, start=1))
         raise UsageError(f"there is no track {track}; the tracks are {names}")
     if bars is None:

@@ -42,10 +42,11 @@ def test_what_is_no_range_of_bars_is_refused(text: str, capsys: pytest.CaptureFi
         pytest.param(16, 1, (16, 16), (0, [15]), id="counted from 1, both ends included"),
         pytest.param(6, 2, None, (1, [2, 3, 4, 5]), id="a short piece: its last four bars"),
         pytest.param(2, 2, None, (1, [0, 1]), id="two bars: both"),
+        pytest.param(16, "bass", (1, 1), (1, [0]), id="a track by name"),
     ],
 )
 def test_what_is_rewritten(
-    n_bars: int, track: int | None, bars: tuple[int, int] | None, expected: object
+    n_bars: int, track: int | str | None, bars: tuple[int, int] | None, expected: object
 ) -> None:
     assert choose(piece(n_bars), track, bars) == expected
 
@@ -55,6 +56,7 @@ def test_what_is_rewritten(
     [
         pytest.param(3, None, r"no track 3; the tracks are 1 \(Kit\), 2 \(Bass\)", id="no such track"),
         pytest.param(0, None, "no track 0", id="tracks count from 1"),
+        pytest.param("Lute", None, r"no track Lute; the tracks are 1 \(Kit\)", id="no such name"),
         pytest.param(1, (15, 17), "no bar 17; the piece has bars 1-16", id="past the end"),
     ],
 )

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from midigpt_nb.audio.patches import drum_of, patch_of
 from midigpt_nb.audio.voices import LONGEST_NOTE, SILENCE, Samples, hit, tone
+from midigpt_nb.errors import brief
 
 if TYPE_CHECKING:
     from midigpt_nb._core import ScoreTable
@@ -69,6 +70,8 @@ def render(
     ------
     ValueError
         For a sample rate, bar range, track or length outside what is allowed.
+    TypeError
+        For anything but a score.
 
     Example
     -------
@@ -100,7 +103,9 @@ def timed_notes(
     score: Score, *, bars: tuple[int, int] | None = None, tracks: Sequence[int] | None = None
 ) -> list[TimedNotes]:
     """The notes of each played track in seconds from the start of the first played bar."""
-    table = score.table
+    table = getattr(score, "table", None)
+    if table is None:
+        raise TypeError(f"score is {brief(score)}; it must be a Score, as Score.from_midi(path) makes one")
     chosen = list(range(table.n_tracks)) if tracks is None else list(tracks)
     for track in chosen:
         if not 0 <= track < table.n_tracks:
