@@ -50,6 +50,7 @@ class _Silent:
     """A model that takes no time: all tokens are equally likely. What is fed to it is only counted."""
 
     device, prefill_chunk, n_bytes = "cpu", 1 << 20, 0
+    least_portion = portion_grid = 1
 
     def __init__(self, vocab_size: int, max_context: int) -> None:
         import numpy as np
@@ -87,10 +88,10 @@ class _SilentDecoding:
     def feed(self, row: int, tokens: Any, positions: Any) -> None:
         self.lengths[row] += len(tokens)
 
-    def logits(self, tokens: Any, positions: Any) -> Any:
-        for row, new in enumerate(tokens):
+    def logits(self, tokens: Any, positions: Any, first: int = 0) -> Any:
+        for row, new in enumerate(tokens, first):
             self.lengths[row] += len(new)
-        return self.model.flat[: len(self.lengths)]
+        return self.model.flat[: len(tokens)]
 
     def prefix(self, row: int) -> _SilentPrefix:
         return _SilentPrefix(self.lengths[row])

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from midigpt_nb.inference.backends.base import Ids, Prefix
 
@@ -25,6 +26,7 @@ class _Entry:
     tokens: Ids
     positions: Ids
     prefix: Prefix
+    told: NDArray[np.float32]
 
 
 class PromptCache:
@@ -40,24 +42,30 @@ class PromptCache:
         self._entries: OrderedDict[int, _Entry] = OrderedDict()
         self._next = 0
 
-    def longest(self, tokens: Ids, positions: Ids) -> tuple[Prefix | None, int]:
-        """The entry with the longest common beginning, and how many tokens that is (None, 0: none)."""
-        best, length = None, 0
+    def longest(self, tokens: Ids, positions: Ids) -> tuple[Prefix | None, int, NDArray[np.float32] | None]:
+        """The entry with the longest common beginning, how many tokens that is (None, 0: none), and, where
+        the whole prompt is known, the logits of what follows it.
+        """
+        best, length, whole = None, 0, False
         with self._lock:
             for key, entry in self._entries.items():
                 common = _common(entry, tokens, positions)
-                if common > length:
-                    best, length = key, common
+                same = common == len(tokens) == len(entry.tokens)
+                if common > length or (same and common == length):
+                    best, length, whole = key, common, same
             if best is None:
-                return None, 0
+                return None, 0, None
             self._entries.move_to_end(best)
-            return self._entries[best].prefix, length
+            found = self._entries[best]
+            return found.prefix, length, found.told if whole else None
 
-    def keep(self, tokens: Ids, positions: Ids, prefix: Prefix) -> None:
-        """Remember that `prefix` holds these tokens. Entries that are a beginning of it are replaced."""
+    def keep(self, tokens: Ids, positions: Ids, prefix: Prefix, told: NDArray[np.float32]) -> None:
+        """Remember that `prefix` holds these tokens and `told` are the logits, (vocab,), of what follows.
+        Entries that are a beginning of it are replaced.
+        """
         if not self.limit_bytes or not len(tokens):
             return
-        new = _Entry(tokens.copy(), positions.copy(), prefix)
+        new = _Entry(tokens.copy(), positions.copy(), prefix, told)
         with self._lock:
             for key in [k for k, e in self._entries.items() if _is_within(e, new)]:
                 del self._entries[key]

@@ -24,7 +24,7 @@ from midigpt_nb.inference.filters import apply_filters, draw, filters_active, lo
 from midigpt_nb.inference.rng import SeedStream
 
 if TYPE_CHECKING:
-    from midigpt_nb.inference.backends.base import Backend, Decoding, Ids
+    from midigpt_nb.inference.backends.base import Backend, Decoding, Ids, Prefix
     from midigpt_nb.inference.prompt_cache import PromptCache
 
 __all__ = ["DecodeLoop", "DrawSettings", "Row"]
@@ -61,7 +61,6 @@ class Row:
     next_position: int
     soft: Any = None
     watch: Callable[[NDArray[np.intp], NDArray[np.floating] | None, int], None] | None = None
-    keep: bool = False  # remember the finished sequence for prompts that begin with it
     tokens: list[int] = field(default_factory=list)
     ends: list[tuple[int, float]] = field(default_factory=list)
     complete: bool = False
@@ -102,8 +101,9 @@ class _Seat:
     row: Row
     tokens: Ids
     positions: Ids
-    fed: int = 0  # of the row's own tokens
-    unkept: bool = False  # the prompt was read with the first draw and is not in the cache of prompts yet
+    told: NDArray[np.float32]  # logits of what follows the prompt
+    unkept: bool = False  # the prompt is not in the cache of prompts yet
+    begun: bool = False
 
 
 class DecodeLoop:
@@ -140,9 +140,7 @@ class DecodeLoop:
         return not self._seats and not self._openings
 
     def open(self, tokens: Ids, positions: Ids, row: Row) -> bool:
-        """Give a row its prompt; False when stopped on the way. Its last tokens are fed together with the
-        question what follows them.
-        """
+        """Give a row its prompt, and hear what may follow it; False when stopped on the way."""
         if row.budget < 1:
             row.truncated = True
             return True
@@ -150,83 +148,92 @@ class DecodeLoop:
             self._openings.append((row, self._opening(tokens, positions, row)))
             return True
         self._keep_read()
-        self._read_on()
         decoding = self._decoding = self._decoding or self._backend.start()
-        prefix, n = self._cache.longest(tokens[:-1], positions[:-1])
-        index, size = decoding.add(prefix, n), self._backend.prefill_chunk
-        seat = _Seat(row, tokens, positions)
-        while len(tokens) - n > size + 1:
+        prefix, n, told = self._known(tokens, positions)
+        index, unkept = decoding.add(prefix, n), told is None
+        while told is None:
             if self._is_stopped():
                 decoding.drop(index)
                 return False
-            self._feed(index, seat, slice(n, n + size))
-            n += size
-        if self._is_stopped() and len(tokens) - n > 1:
-            decoding.drop(index)
-            return False
-        row.waiting, row.waiting_positions = tokens[n:].tolist(), positions[n:].tolist()
-        seat.fed = n - len(tokens)
-        self._seats.append(seat)
-        if len(self._seats) > 1:
-            self._read_on()
+            part = self._portion(n, len(tokens), self._backend.prefill_chunk)
+            try:
+                told, n = self._read(decoding, index, tokens, positions, part), part.stop
+            except Exception as failure:  # as in `round`
+                decoding.drop(index)
+                self.failure, self.stopped = failure, "failed"
+                return False
+        self._seats.append(_Seat(row, tokens, positions, told, unkept=unkept))
         return True
 
-    def _feed(self, index: int, seat: _Seat, part: slice) -> None:
-        assert self._decoding is not None
-        began = time.perf_counter()
-        self._decoding.feed(index, seat.tokens[part], seat.positions[part])
-        self.model_seconds += time.perf_counter() - began
+    def _known(self, tokens: Ids, positions: Ids) -> tuple[Prefix | None, int, NDArray[np.float32] | None]:
+        """How much of a prompt was read before, where that is, and what follows if it is all of it."""
+        prefix, n, told = self._cache.longest(tokens, positions)
+        if told is not None:
+            return prefix, n, told
+        n = min(n, len(tokens) - self._backend.least_portion)
+        n -= n % self._backend.portion_grid
+        return (prefix, n, None) if n > 0 else (None, 0, None)
 
-    def _read_on(self) -> None:
-        """The end of a prompt is read together with its first draw. Where there are several rows, it is read
-        before, so that they find it in the cache and no row waits for another one's prompt.
+    def _portion(self, start: int, end: int, size: int) -> slice:
+        """The next tokens to read of a prompt: about `size`, in portions for which the backend promises that
+        each token leaves the same behind, to the last bit. So it changes nothing but the time whether the
+        beginning of a prompt was known.
         """
-        for i, seat in enumerate(self._seats):
-            if seat.fed < -1:
-                self._feed(i, seat, slice(seat.fed, -1))
-                seat.fed, row = -1, seat.row
-                row.waiting, row.waiting_positions = row.waiting[-1:], row.waiting_positions[-1:]
-                self._remember(i, seat)
+        grid, least = self._backend.portion_grid, self._backend.least_portion
+        stop = start + (max(size, least) if grid == 1 else grid)
+        return slice(start, end if end - stop < least else stop)
+
+    def _read(
+        self, decoding: Decoding, index: int, tokens: Ids, positions: Ids, part: slice
+    ) -> NDArray[np.float32] | None:
+        """Feed a portion of a prompt to the last row; logits of what follows, where the prompt ends."""
+        began = time.perf_counter()
+        told = None
+        if part.stop < len(tokens):
+            decoding.feed(index, tokens[part], positions[part])
+        else:
+            told = decoding.logits([tokens[part]], [positions[part]], index)[0].copy()
+        self.model_seconds += time.perf_counter() - began
+        return told
 
     def _keep_read(self) -> None:
-        """Remember the prompts that were read with a first draw. That takes as long as some tokens do, and
-        the first one is waited for: so it is done before anything else is fed, not before the draw.
+        """Remember the prompts that were read. That takes as long as some tokens do, and the first one is
+        waited for: so it is done before anything else is fed, not before the draw.
         """
         for i, seat in enumerate(self._seats):
-            if seat.unkept:
-                seat.unkept = False
-                self._remember(i, seat)
+            self._remember(i, seat)
 
     def _remember(self, i: int, seat: _Seat) -> None:
-        """The prompt of a row was read: others may begin with it."""
+        """The prompt of a row was read, and nothing more was fed since: others may begin with it."""
         assert self._decoding is not None
-        n = self._decoding.lengths[i]
-        self._cache.keep(seat.tokens[:n], seat.positions[:n], self._decoding.prefix(i))
+        if seat.unkept:
+            seat.unkept = False
+            self._keep(seat.tokens, seat.positions, self._decoding.prefix(i), seat.told)
+
+    def _keep(self, tokens: Ids, positions: Ids, prefix: Prefix, told: NDArray[np.float32]) -> None:
+        if len(tokens) >= self._backend.least_portion:
+            self._cache.keep(tokens, positions, prefix, told)
 
     def _opening(self, tokens: Ids, positions: Ids, row: Row) -> Generator[None, None, None]:
         """`open` in small pieces: the prompt is read beside the rows that are being written, then joins
         them.
         """
-        prefix, n = self._cache.longest(tokens[:-1], positions[:-1])
-        if n < len(tokens) - 1:
-            own, most = self._backend.start(), self._backend.prefill_chunk
-            seat, size = own.add(prefix, n), min(_FIRST_CHUNK, most)
-            start = n
-            while start < len(tokens) - 1:
-                part = slice(start, min(start + size, len(tokens) - 1))
+        prefix, n, told = self._known(tokens, positions)
+        if told is None:
+            own, most, size = self._backend.start(), self._backend.prefill_chunk, _FIRST_CHUNK
+            index = own.add(prefix, n)
+            while told is None:
+                part = self._portion(n, len(tokens), size)
                 began = time.perf_counter()
-                own.feed(seat, tokens[part], positions[part])
+                told, n = self._read(own, index, tokens, positions, part), part.stop
                 took = time.perf_counter() - began
-                self.model_seconds += took
-                start = part.stop
                 size = int(min(most, 2 * size, max(8, size * PATIENT_SECONDS / max(took, 1e-6))))
                 yield
-            prefix, n = own.prefix(seat), len(tokens) - 1
-            self._cache.keep(tokens[:-1], positions[:-1], prefix)
+            prefix = own.prefix(index)
+            self._keep(tokens, positions, prefix, told)
         self._decoding = self._decoding or self._backend.start()
-        self._decoding.add(prefix, n)
-        row.waiting, row.waiting_positions = [int(tokens[-1])], [int(positions[-1])]
-        self._seats.append(_Seat(row, tokens, positions, fed=-1))
+        self._decoding.add(prefix, len(tokens))
+        self._seats.append(_Seat(row, tokens, positions, told))
 
     def close(self, row: Row) -> None:
         """Stop writing a row."""
@@ -244,10 +251,17 @@ class DecodeLoop:
         self._decoding = None
 
     def round(self) -> None:
-        """Feed what waits in all rows, then draw a token (and what the grammar forces after it) in each.
-        Rows that are done leave.
+        """Draw the first token of rows that are new, or feed what waits in all rows and draw a token (and
+        what the grammar forces after it) in each. Rows that are done leave.
         """
         if self._is_stopped():
+            return
+        new = [seat for seat in self._seats if not seat.begun]
+        for seat in new:
+            seat.begun = True
+            self._next(seat.row, seat.told)
+        if new:
+            self._let_go()
             return
         self._keep_read()
         if self._openings:
@@ -265,17 +279,20 @@ class DecodeLoop:
             self.failure, self.stopped = failure, "failed"
             return
         self.model_seconds += time.perf_counter() - began
-        for seat, row, answer in zip(self._seats, rows, logits, strict=True):
-            seat.fed += len(row.waiting)
-            if len(row.waiting) > 1 and not row.tokens:
-                seat.unkept = True
+        for row, answer in zip(rows, logits, strict=True):
             row.waiting, row.waiting_positions = [], []
-            try:
-                self._draw(row, answer)
-            except GrammarDeadlock as deadlock:
-                row.deadlock = deadlock
-        for i in reversed(range(len(rows))):
-            if rows[i].done:
+            self._next(row, answer)
+        self._let_go()
+
+    def _next(self, row: Row, logits: NDArray[np.float32]) -> None:
+        try:
+            self._draw(row, logits)
+        except GrammarDeadlock as deadlock:
+            row.deadlock = deadlock
+
+    def _let_go(self) -> None:
+        for i in reversed(range(len(self._seats))):
+            if self._seats[i].row.done:
                 self._leave(i)
 
     def _open_on(self) -> None:
@@ -294,19 +311,7 @@ class DecodeLoop:
 
     def _leave(self, i: int) -> None:
         assert self._decoding is not None
-        seat = self._seats[i]
-        row = seat.row
-        if seat.unkept:
-            self._remember(i, seat)
-        if row.keep and row.complete:
-            more = np.array(row.tokens[: seat.fed], dtype=np.int64)
-            first = row.next_position - len(row.tokens)
-            places = np.arange(first, first + seat.fed, dtype=np.int64)
-            self._cache.keep(
-                np.concatenate([seat.tokens, more]),
-                np.concatenate([seat.positions, places]),
-                self._decoding.prefix(i),
-            )
+        self._remember(i, self._seats[i])
         self._decoding.drop(i)
         last = self._seats.pop()
         if i < len(self._seats):

@@ -255,8 +255,6 @@ class StepRunner:
             next_position=prompt.length,
             soft=prompt.soft,
             watch=self._watch() if self._watch is not None else None,
-            # Tracks that are written in turns: the next prompt begins with this one and its answer.
-            keep=step.autoregressive and c.tracks_per_step > 1,
         )
 
 

@@ -63,10 +63,10 @@ class _ListeningDecoding:
         self._note(*arguments[-2:])
         return self._decoding.feed(*arguments)
 
-    def logits(self, tokens: Any, positions: Any) -> Any:
+    def logits(self, tokens: Any, positions: Any, first: int = 0) -> Any:
         self._note(tokens, positions)
         self._ear.fed_before_answer.append(len(self._ear.fed))
-        answer = self._decoding.logits(tokens, positions)
+        answer = self._decoding.logits(tokens, positions, first)
         self._ear.answers.append(np.array(answer))
         return answer
 

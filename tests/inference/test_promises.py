@@ -48,9 +48,9 @@ class _CountingDecoding:
         self._counting.calls.append(("feed", len(tokens)))
         self._decoding.feed(row, tokens, positions)
 
-    def logits(self, tokens: Any, positions: Any) -> Any:
+    def logits(self, tokens: Any, positions: Any, first: int = 0) -> Any:
         self._counting.calls.append(("logits", sum(len(new) for new in tokens)))
-        return self._decoding.logits(tokens, positions)
+        return self._decoding.logits(tokens, positions, first)
 
 
 # --- what is not asked for stays --------------------------------------------------------------------

@@ -22,12 +22,12 @@ def ids(*values):
 
 def keep(cache, name, tokens, positions=None):
     places = np.arange(len(tokens)) if positions is None else np.array(positions)
-    cache.keep(ids(*tokens), places, Prefix(name, len(tokens)))
+    cache.keep(ids(*tokens), places, Prefix(name, len(tokens)), np.array([len(tokens)], dtype=np.float32))
 
 
 def find(cache, tokens, positions=None):
     places = np.arange(len(tokens)) if positions is None else np.array(positions)
-    prefix, n = cache.longest(ids(*tokens), places)
+    prefix, n, _ = cache.longest(ids(*tokens), places)
     return (None if prefix is None else prefix.name), n
 
 
@@ -39,6 +39,15 @@ def test_the_longest_common_beginning_is_found():
     assert find(cache, [1, 2, 3, 5]) == ("a", 3)
     assert find(cache, [1, 2, 9, 9]) == ("b", 4)
     assert find(cache, [5]) == (None, 0)
+
+
+def test_what_follows_is_known_of_a_whole_prompt_only():
+    cache = PromptCache()
+    keep(cache, "long", [1, 2, 3, 4])
+    keep(cache, "short", [1, 2])
+    answers = [cache.longest(ids(*tokens), np.arange(len(tokens)))[2] for tokens in ([1, 2], [1, 2, 3])]
+    assert answers[0].tolist() == [2.0] and answers[1] is None
+    assert find(cache, [1, 2]) == ("short", 2)
 
 
 def test_the_same_tokens_at_other_positions_are_another_prompt():
@@ -72,6 +81,6 @@ def test_the_least_recently_used_goes_first_and_the_latest_stays():
 
 def test_what_was_kept_does_not_change_with_the_callers_arrays():
     cache, tokens = PromptCache(), ids(1, 2, 3)
-    cache.keep(tokens, np.arange(3), Prefix("a", 3))
+    cache.keep(tokens, np.arange(3), Prefix("a", 3), np.zeros(1, dtype=np.float32))
     tokens[0] = 9
     assert find(cache, [1, 2, 3]) == ("a", 3)

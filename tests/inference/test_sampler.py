@@ -7,11 +7,17 @@ import threading
 
 import numpy as np
 import pytest
+import torch
 
 from midigpt_nb import _core
 from midigpt_nb.inference import InferenceEngine, TrackPrompt
+from midigpt_nb.inference.backends.gpt2 import GPT2Backend
+from midigpt_nb.inference.checkpoint import GPT2Shape
+from midigpt_nb.inference.prompt_cache import PromptCache
+from midigpt_nb.inference.sampler import DecodeLoop, DrawSettings, Row
 
 from .asking import changed_cells, refuse, request
+from .conftest import random_arrays
 
 T = _core.TokenType
 
@@ -63,26 +69,6 @@ def test_p3_the_next_step_reads_only_what_differs(scripted, score):
     assert (len(first), len(second)) == (len(prompts[0]), len(prompts[1]) - common)
 
 
-def test_a_finished_track_need_not_be_read_again(scripted, score):
-    """What an autoregressive step wrote stands in the cache behind its prompt."""
-    replay = scripted(prefill_chunk=2048)
-    prompts = TrackPrompt(0, autoregressive=True), TrackPrompt(1, autoregressive=True)
-    session = replay.session(score, request(*prompts, model_dim=8, tracks_per_step=2))
-    session.run()
-    progress = session._main.progress
-    written = progress.kept[0]
-    sequence = np.concatenate([progress.prompts[0].feed, written])
-    places = np.concatenate(
-        [progress.prompts[0].positions, progress.prompts[0].length + np.arange(len(written))]
-    )
-    prefix, n = replay.prompt_cache.longest(sequence, places)
-    assert n >= len(sequence) - 4 and list(prefix.tokens)[:n] == sequence[:n].tolist()
-    second = progress.prompts[1].feed
-    same = int(np.argmin(second[: len(sequence)] == sequence[: len(second)]))
-    assert same > progress.prompts[0].length, "the second track's prompt begins with the first and its answer"
-    assert len(long_feeds(replay.backend)[-1]) == len(second) - same
-
-
 def test_d16_a_prompt_that_ends_in_a_hidden_bar_goes_on_from_the_last_visible_token(scripted, score):
     replay = scripted(prefill_chunk=2048)
     prompt = TrackPrompt(0, [6, 7], autoregressive=True, mask_bars=[5])
@@ -127,8 +113,8 @@ def test_the_logits_of_a_session_are_those_of_one_pass_over_everything(engine, s
         fed.append((tokens.tolist(), positions.tolist()))
         return feed(self, row, tokens, positions)
 
-    def spy_logits(self, tokens, positions):
-        out = logits(self, tokens, positions)
+    def spy_logits(self, tokens, positions, first=0):
+        out = logits(self, tokens, positions, first)
         fed.append((tokens[0].tolist(), positions[0].tolist()))
         seen.append(out[0].copy())
         return out
@@ -168,6 +154,37 @@ def test_d24_u15_many_sessions_of_one_engine_at_once(engine, score):
     for thread in threads:
         thread.join()
     assert [together[i] for i in range(8)] == alone
+
+
+@pytest.mark.parametrize("width, heads", [(64, 4), (32, 4)], ids=["sums of the core", "sums of torch"])
+def test_what_is_known_of_a_prompt_changes_no_bit_of_what_follows(width, heads):
+    """Whatever portion of it stands in the cache, and however the rest is cut."""
+    shape = GPT2Shape(120, 512, width, 2, heads)
+    backend = GPT2Backend(shape, random_arrays(shape, 3), torch.device("cpu"), torch.float32)
+    backend.portion_grid = 96 if backend.portion_grid > 1 else 1
+    generator = np.random.default_rng(5)
+    tokens = generator.integers(0, backend.vocab_size, 300)
+    cache = PromptCache()
+    loop = DecodeLoop(backend, cache, np.ones(backend.vocab_size, dtype=bool))
+
+    def told(prompt, size, patient=False):
+        loop.release()
+        loop.patient, backend.prefill_chunk = patient, size
+        row = Row(None, None, DrawSettings(), end_token=0, n_ends=1, budget=9, next_position=len(prompt))
+        assert loop.open(prompt, np.arange(len(prompt)), row)
+        while loop._openings:
+            loop._open_on()
+        loop._keep_read()
+        return loop._seats[-1].told.tobytes()
+
+    wanted = told(tokens, 512)
+    for known in (0, 1, 31, 32, 33, 150, 267, 268, 269, 299, 300):
+        for size, patient in ((32, False), (100, True), (192, False), (270, False)):
+            cache.clear()
+            if known:
+                told(np.concatenate([tokens[:known], generator.integers(0, 9, 40)]), 64, patient)
+            assert told(tokens, size, patient) == wanted, (known, size, patient)
+            assert told(tokens, size, patient) == wanted  # all of it is known
 
 
 WAYS = {

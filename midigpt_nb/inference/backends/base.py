@@ -49,9 +49,9 @@ class Decoding(Protocol):
     def feed(self, row: int, tokens: Ids, positions: Ids) -> None:
         """Append tokens (k,) at positions (k,) to one row without asking for a prediction."""
 
-    def logits(self, tokens: Sequence[Ids], positions: Sequence[Ids]) -> NDArray[np.float32]:
-        """Append tokens to every row, one array (k,) of at least one token per row; (rows, vocab) logits of
-        what follows the last token of each. Valid until the next call.
+    def logits(self, tokens: Sequence[Ids], positions: Sequence[Ids], first: int = 0) -> NDArray[np.float32]:
+        """Append tokens to rows `first`, `first` + 1, ..., one array (k,) of at least one token per row;
+        (rows, vocab) logits of what follows the last token of each. Valid until the next call.
         """
 
     def each(self, row: int, tokens: Ids, positions: Ids) -> NDArray[np.float32]:
@@ -72,6 +72,10 @@ class Backend(Protocol):
     max_context: int
     device: str
     prefill_chunk: int  # tokens of a prompt to feed between two looks at the cancel flag
+    # Read in portions of at least so many tokens (and, where the second is not 1, of exactly as many as that,
+    # the last one aside), a prompt leaves the same behind to the last bit.
+    least_portion: int
+    portion_grid: int
 
     def start(self, rows: int = 0) -> Decoding:
         """A decoding with `rows` empty rows."""

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from midigpt_nb.errors import CheckpointError
 from midigpt_nb.inference.backends.attention import QUERIES_AT_ONCE, Attention
 from midigpt_nb.inference.backends.base import Ids
-from midigpt_nb.inference.backends.products import Workspace, add_linear, gelu_linear, linear
+from midigpt_nb.inference.backends.products import (
+    MANY_TOKENS,
+    Workspace,
+    add_linear,
+    by_core,
+    gelu_linear,
+    linear,
+)
 from midigpt_nb.inference.checkpoint import Checkpoint, GPT2Shape
 from midigpt_nb.inference.torch_import import torch
 
@@ -181,6 +188,10 @@ class GPT2Backend:
         # that cancelling is felt at once.
         portions = int(16e9 / self.n_parameters / QUERIES_AT_ONCE)
         self.prefill_chunk = QUERIES_AT_ONCE * min(4, max(1, portions))
+        # The core takes each token's sums in one order, whatever stands beside it; torch does not.
+        widths = shape.n_embd, shape.n_embd // shape.n_head
+        own_sums = all(by_core(MANY_TOKENS, width, device, dtype) for width in widths)
+        self.least_portion, self.portion_grid = (MANY_TOKENS, 1) if own_sums else (1, self.prefill_chunk)
 
     def start(self, rows: int = 0) -> GPT2Decoding:
         """A decoding with `rows` empty rows."""
@@ -278,10 +289,10 @@ class GPT2Decoding:
         with torch.inference_mode():
             self._forward(row, [np.asarray(tokens)], [np.asarray(positions)], only_cache=True)
 
-    def logits(self, tokens: Sequence[Ids], positions: Sequence[Ids]) -> NDArray[np.float32]:
-        """Append tokens to every row; (rows, vocab) float32 logits of the next one of each."""
+    def logits(self, tokens: Sequence[Ids], positions: Sequence[Ids], first: int = 0) -> NDArray[np.float32]:
+        """Append tokens to rows from `first` on; (rows, vocab) float32 logits of the next one of each."""
         with torch.inference_mode():
-            return self._told(self._forward(0, tokens, positions))
+            return self._told(self._forward(first, tokens, positions))
 
     def each(self, row: int, tokens: Ids, positions: Ids) -> NDArray[np.float32]:
         """Append tokens (k,) to one row; (k, vocab) float32 logits of what follows each of them."""
@@ -353,7 +364,8 @@ class GPT2Decoding:
                 x = self._block(i, layer, x, attention)
             else:
                 self._keep(i, layer, x, attention)
-                x = self._block(i, layer, x[attention.last_tokens], last, keep=False)
+                with _threads.of(0):  # the same sums however many tokens came before
+                    x = self._block(i, layer, x[attention.last_tokens], last, keep=False)
         for row, k in zip(rows, counts, strict=True):
             row.length += k
         return x

@@ -29,6 +29,7 @@ class ScriptedBackend:
     """
 
     device = "cpu"
+    least_portion = portion_grid = 1
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class ScriptedPrefix:
     """Tokens a row was fed."""
 
     tokens: tuple[int, ...]
+    asked: int = 0
 
     @property
     def length(self) -> int:
@@ -84,7 +86,8 @@ class ScriptedDecoding:
     def add(self, prefix: ScriptedPrefix | None = None, length: int | None = None) -> int:
         """A further row, empty or starting as `prefix` does."""
         self.tokens.append([] if prefix is None else list(prefix.tokens[:length]))
-        self._asked.append(0)
+        whole = prefix is not None and len(self.tokens[-1]) == prefix.length
+        self._asked.append(prefix.asked if prefix is not None and whole else 0)
         return len(self.tokens) - 1
 
     def drop(self, row: int) -> None:
@@ -101,14 +104,14 @@ class ScriptedDecoding:
         self.tokens[row].extend(new)
         self.backend.fed.append((new, np.asarray(positions).tolist()))
 
-    def logits(self, tokens: Sequence[Ids], positions: Sequence[Ids]) -> NDArray[np.float32]:
-        """Record tokens of every row and answer from the script."""
-        answer = np.zeros((len(self.tokens), self.backend.vocab_size), dtype=np.float32)
-        for row, (new, places) in enumerate(zip(tokens, positions, strict=True)):
+    def logits(self, tokens: Sequence[Ids], positions: Sequence[Ids], first: int = 0) -> NDArray[np.float32]:
+        """Record tokens of rows from `first` on and answer from the script."""
+        answers = np.zeros((len(tokens), self.backend.vocab_size), dtype=np.float32)
+        for row, (new, places, answer) in enumerate(zip(tokens, positions, answers, strict=True), first):
             self.feed(row, new, places)
-            self._answer(row, answer[row])
+            self._answer(row, answer)
             self._asked[row] += 1
-        return answer
+        return answers
 
     def each(self, row: int, tokens: Ids, positions: Ids) -> NDArray[np.float32]:
         """Record tokens of one row and answer from the script after each."""
@@ -121,7 +124,7 @@ class ScriptedDecoding:
 
     def prefix(self, row: int) -> ScriptedPrefix:
         """What a row was fed."""
-        return ScriptedPrefix(tuple(self.tokens[row]))
+        return ScriptedPrefix(tuple(self.tokens[row]), self._asked[row])
 
     def _answer(self, row: int, logits: NDArray[np.float32]) -> None:
         script, asked = self.backend.script, self._asked[row]
