@@ -1,5 +1,6 @@
 /** MIDI files and pictures: what is saved from the roll, and what is dropped on it. */
-import type { MenuPage } from "./panel/menu.ts";
+import { h } from "./dom.ts";
+import type { MenuItem, MenuPage } from "./panel/menu.ts";
 import type { Store } from "./store.ts";
 import { strings } from "./strings.ts";
 
@@ -13,6 +14,10 @@ export class Files {
     private readonly store: Store,
     private readonly root: HTMLElement,
     private readonly announce: (text: string) => void,
+    /** Opens a page beside the button of files. */
+    private readonly show: (page: MenuPage) => void,
+    /** Another piece has come from a file. */
+    private readonly opened: () => void,
   ) {}
 
   /** The menu of the toolbar's file button. */
@@ -33,6 +38,7 @@ export class Files {
           disabled: !store.document,
           run: () => store.attempt(this.downloadPng()),
         },
+        ...(store.caps.exported ? [] : this.ofPython()),
         null,
         {
           label: strings.openMidi,
@@ -42,6 +48,26 @@ export class Files {
         },
       ],
     };
+  }
+
+  /** What only Python can make of the roll. */
+  private ofPython(): MenuItem[] {
+    const { store } = this;
+    const disabled = !store.document || store.connection.viewOnly;
+    return [
+      {
+        label: strings.downloadHtml,
+        testid: "mgnb-download-html",
+        disabled,
+        run: () => store.attempt(this.downloadHtml()),
+      },
+      {
+        label: strings.copyCode,
+        testid: "mgnb-copy-code",
+        disabled,
+        run: () => store.attempt(this.copyCode()),
+      },
+    ];
   }
 
   /** MIDI files dropped anywhere on the roll replace the piece. */
@@ -93,6 +119,43 @@ export class Files {
     await this.save(new Blob([file], { type: "audio/midi" }), ok.name ?? "score.mid");
   }
 
+  private async downloadHtml(): Promise<void> {
+    this.announce(strings.makingPage);
+    const { blob, name } = await this.fetch("html");
+    await this.save(new Blob([blob], { type: "text/html" }), name);
+  }
+
+  /** To the clipboard; where the page may not, the text is selected for the person to copy. */
+  private async copyCode(): Promise<void> {
+    const text = await (await this.fetch("code")).blob.text();
+    try {
+      await navigator.clipboard.writeText(text);
+      this.announce(strings.codeCopied);
+    } catch {
+      const box = h("textarea", {
+        class: "mgnb-menu-field mgnb-code",
+        testid: "mgnb-code",
+        attrs: { readonly: true, rows: 12, "aria-label": strings.codeSelected, spellcheck: "false" },
+      });
+      box.value = text;
+      const words = h("p", { class: "mgnb-code-words", text: strings.codeSelected });
+      this.show({ label: strings.copyCode, above: h("div", {}, words, box) });
+      this.announce(strings.codeSelected);
+    }
+  }
+
+  /** A file that the kernel makes of the roll, part by part. */
+  private async fetch(what: "html" | "code"): Promise<{ blob: Blob; name: string }> {
+    const found: DataView<ArrayBuffer>[] = [];
+    let [key, name, parts] = ["", "", 1];
+    for (let part = 0; part < parts; part++) {
+      const { ok, buffers } = await this.store.ask("file", { what, part, key });
+      [key, name, parts] = [ok.key ?? "", ok.name ?? what, ok.parts ?? 1];
+      found.push(buffers[0] as DataView<ArrayBuffer>);
+    }
+    return { blob: new Blob(found), name };
+  }
+
   private async downloadPng(): Promise<void> {
     const picture = pictureOf(this.root);
     const blob = await new Promise<Blob | null>((resolve) => picture.toBlob(resolve, "image/png"));
@@ -138,6 +201,7 @@ export class Files {
       const piece = bytes.slice(part * PART_BYTES, (part + 1) * PART_BYTES);
       await store.ask("upload", { name: file.name, part, parts }, [piece]);
     }
+    this.opened();
     this.announce(strings.opened(file.name));
   }
 }

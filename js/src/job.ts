@@ -38,6 +38,8 @@ export const ENDED: readonly JobState[] = ["done", "cancelled", "error"];
 
 export class Job {
   state: JobState = "queued";
+  /** The document's revision when it had ended; null when nobody said. */
+  rev: number | null = null;
   cells: Cell[] = [];
   label = "";
   step = 0;
@@ -118,9 +120,11 @@ export class Job {
         break;
       case "done":
         this.state = "done";
+        this.rev = event.rev;
         break;
       case "cancelled":
         this.state = "cancelled";
+        this.rev = event.rev;
         break;
       case "error":
         this.state = "error";

@@ -27,7 +27,7 @@ export function jobHost(store: Store): JobHost {
           : strings.finished(fresh, store.removed.count, seconds),
         cancelled: strings.cancelled,
       };
-      store.outcome = words[job.state] ?? strings.failed;
+      store.conclude(words[job.state] ?? strings.failed, job.rev);
       store.takesChanged();
       store.changed("document");
     },

@@ -124,6 +124,8 @@ export interface Caps {
   piece?: PieceInfo[];
   /** those of other models */
   piece_absent?: { label: string; why: string }[];
+  /** this is a page without a kernel */
+  exported?: boolean;
   /** attributes and settings are asked for with `caps` */
   later?: boolean;
 }
@@ -443,6 +445,16 @@ export interface RequestExample {
 export interface RequestMidi {
 }
 
+/** a file that is made of the roll, part by part */
+export interface RequestFile {
+  /** the roll as one page, or its actions as Python */
+  what: "html" | "code";
+  /** which part of it, from 0; in order */
+  part: number;
+  /** what the answer to the first part called it */
+  key?: string;
+}
+
 /** a MIDI file, part by part; the last one makes it the document, as one undo step */
 export interface RequestUpload {
   /** the file's name */
@@ -474,9 +486,11 @@ export interface OkAnswer {
   tokens?: number;
   /** sync: notes in buffer 0; restore: edits repeated */
   count?: number;
-  /** sound: how many parts the file has */
+  /** sound, file: how many parts the file has */
   parts?: number;
-  /** midi: what the file may be called */
+  /** file: its name for the parts that follow */
+  key?: string;
+  /** midi, file: what the file may be called */
   name?: string;
   /** revision that holds the change */
   rev?: number;
@@ -680,6 +694,7 @@ export interface Requests {
   caps: RequestCaps;
   example: RequestExample;
   midi: RequestMidi;
+  file: RequestFile;
   upload: RequestUpload;
 }
 

@@ -60,6 +60,8 @@ export class Store extends Synced {
   late = 0;
   /** Outcome of the last job in words, until the next action. */
   outcome = "";
+  /** The revision that `outcome` speaks of. */
+  private outcomeRev = Number.POSITIVE_INFINITY;
   readonly mix = new Mix(
     () => this.get("mix") ?? {},
     (state) => this.setMix(state),
@@ -145,8 +147,12 @@ export class Store extends Synced {
 
   /** Notes may be edited here. */
   get editable(): boolean {
-    const open = this.document !== null && !this.get("readonly") && !this.takes.open;
-    return open && !this.connection.viewOnly;
+    return this.mayEdit && !this.takes.open;
+  }
+
+  /** Notes may be edited here, now or when the open takes are kept or discarded. */
+  get mayEdit(): boolean {
+    return this.document !== null && !this.get("readonly") && !this.connection.viewOnly;
   }
 
   /** What the file says besides notes, read once a document. */
@@ -415,6 +421,7 @@ export class Store extends Synced {
       });
     }
     const header = this.document?.header;
+    this.dropStaleOutcome();
     if (this.document) {
       this.editor.take(this.document.notes, this.document.header.rev);
     }
@@ -522,6 +529,21 @@ export class Store extends Synced {
   }
 
   // ---------------------------------------------------------------- jobs
+
+  /** What the last generation came to; `rev`: of the document that holds it. */
+  conclude(words: string, rev: number | null): void {
+    this.outcome = words;
+    this.outcomeRev = rev ?? Number.POSITIVE_INFINITY;
+    this.dropStaleOutcome();
+  }
+
+  /** Words about other music than the one that is shown now would be wrong. */
+  private dropStaleOutcome(): void {
+    if ((this.document?.header.rev ?? 0) > this.outcomeRev) {
+      this.outcome = "";
+      this.outcomeRev = Number.POSITIVE_INFINITY;
+    }
+  }
 
   /** The marks and words of the last generation last until the next action. */
   forget(): void {

@@ -7,7 +7,7 @@ const plural = (n: number, one: string, many: string): string =>
 const takeMeanings: Readonly<Record<string, string>> = {
   "No.": "the order they were written in",
   "As asked": "how much of what you asked for came",
-  Likely: "how usual the notes are to the model: the nearer to 0, the more usual",
+  Likely: "how usual the notes are to the model: the chance it gave each choice it made, on average",
   Notes: "the number of notes",
   New: "the share of notes that were not there before",
 };
@@ -168,6 +168,7 @@ export const strings = {
   takeNumber: "No.",
   takeSeed: "Seed",
   takeAdherence: "As asked",
+  takesFirst: "Keep or discard the takes first",
   takeLikely: "Likely",
   takeNotes: "Notes",
   takeNovelty: "New",
@@ -329,7 +330,12 @@ export const strings = {
   tempoRange: "The tempo is 4 to 999 bpm",
   didTempo: (bpm: number): string => `Tempo ${bpm} bpm`,
   files: "Files",
-  filesHint: "Save as MIDI or picture, open a MIDI file",
+  filesHint: "Save as MIDI, picture or page, copy as Python, open a MIDI file",
+  downloadHtml: "Save as a page (HTML)",
+  copyCode: "Copy as Python",
+  makingPage: "Making the page …",
+  codeCopied: "Copied: the roll as Python",
+  codeSelected: "The browser kept its clipboard shut: copy the selected text yourself (Ctrl C)",
   downloadMidi: "Save as MIDI",
   downloadPng: "Save a picture (PNG)",
   openMidi: "Open a MIDI file …",
@@ -367,6 +373,8 @@ export const strings = {
   laneAnnounced: (value: string): string => `model said: ${value}`,
   laneMeasured: (value: string): string => `measured: ${value}`,
   laneAdherence: (value: string): string => `met: ${value}`,
+  laneMet: (percent: number): string =>
+    `${percent} % of what was asked for came; 1 is all of it, .50 half of it`,
   laneReach: (low: string, high: string): string =>
     `within reach: ${low === high ? low : `${low} to ${high}`}`,
   laneNote: (where: string, value: string, met: string): string =>

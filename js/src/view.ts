@@ -5,6 +5,8 @@ import { layoutLanes, xToTick } from "./coords.ts";
 import { Door } from "./desk/door.ts";
 import type { DeskHost } from "./desk/entry.ts";
 import { h, setAttr, setText } from "./dom.ts";
+import { HOME_TOOL } from "./edit/tools.ts";
+import { keepFocus } from "./focus.ts";
 import { runGestures } from "./gestures/gesture.ts";
 import { dragWindow } from "./gestures/minimap.ts";
 import { wheel } from "./gestures/pan_zoom.ts";
@@ -34,6 +36,8 @@ const MEDIUM_PX = 900;
 const DEFAULT_HEIGHT = 420;
 const MIN_LANES_PX = 120;
 const GRID_REFRESH_MS = 150;
+/** What a key held down does not do again: it may have been pressed on a button that has gone. */
+const ONCE: ReadonlySet<string> = new Set(["generate", "accept"]);
 const ALL_CHANGES: readonly Change[] = ["document", "settings", "job", "transport", "wishes", "problem"];
 
 export class RollView {
@@ -262,6 +266,10 @@ export class RollView {
   // ---------------------------------------------------------------- following the store
 
   private update(changes: ReadonlySet<Change>): void {
+    keepFocus(this.root, this.surface, () => this.follow(changes));
+  }
+
+  private follow(changes: ReadonlySet<Change>): void {
     const { store, ui } = this;
     const any = (...names: Change[]): boolean => names.some((name) => changes.has(name));
     if (any("theme", "settings")) {
@@ -322,8 +330,9 @@ export class RollView {
       compare: store.compare,
       comparable: store.comparable,
       steerOpen: this.steerOpen,
+      mayEdit: store.mayEdit,
       editable: store.editable,
-      tool: this.ui.tool,
+      tool: store.editable ? this.ui.tool : HOME_TOOL,
       snap: store.get("snap"),
       position: positionText(store),
       tempo: store.document ? strings.bpm(bpm, store.player.rate) : "",
@@ -467,7 +476,7 @@ export class RollView {
       return;
     }
     const action = actionOf(event, this.store.takes.open || this.store.takes.writing);
-    if (action) {
+    if (action && !(event.repeat && ONCE.has(action.do))) {
       // The browser's own copy and paste events follow these keys.
       if (!["copy", "cut", "paste"].includes(action.do)) {
         event.preventDefault();

@@ -209,6 +209,15 @@ describe("a job", () => {
     expect(store.outcome).toBe("");
   });
 
+  it("says nothing of a generation over another piece", () => {
+    event(0, "accepted", { cells: [[0, 1]], label: "x" });
+    model.push("_doc", documentBytes(ROWS, { rev: 2 }));
+    event(1, "done", { rev: 2 });
+    expect(store.outcome).not.toBe("");
+    model.push("_doc", documentBytes(ROWS, { rev: 3 }));
+    expect(store.outcome).toBe("");
+  });
+
   it("takes late events of an ended job for what they are", () => {
     event(0, "accepted", { cells: [[0, 1]], label: "x" });
     event(1, "cancelled", { rev: 1 });

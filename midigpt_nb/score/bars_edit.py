@@ -225,7 +225,8 @@ def _with_chunks_in_order(score: Score) -> Score:
     assert data is not None
     written = SourceFile(*_core.read_midi(data), source.n_dropped)
     place_of = _places_as_written(source.origin, score.table)
-    if sorted(place_of) != list(range(written.origin.n_tracks)) or not written.file.can_hold(score.table):
+    known = sorted(place for place in place_of if place >= 0)
+    if known != list(range(written.origin.n_tracks)) or not written.file.can_hold(score.table):
         return score
     sources = matched_sources(written.origin.resampled(score.resolution), score.table, place_of)
     table = with_note_sources(score.table, sources)
@@ -233,9 +234,9 @@ def _with_chunks_in_order(score: Score) -> Score:
 
 
 def _with_chunk_order(score: Score, source: SourceFile, place_of: Sequence[int]) -> Score:
-    """`place_of` is the track of the file that each track of the table is."""
+    """`place_of` is the track of the file that each track of the table is; -1 for one that is not in it."""
     seats = source.file.track_sources
-    chunks = [seats[place][0] for place in place_of]
+    chunks = [seats[place][0] for place in place_of if place >= 0]
     wanted = list(dict.fromkeys(chunks))
     order = list(range(source.file.n_chunks))
     for place, chunk in zip(sorted(wanted), wanted, strict=True):
@@ -248,11 +249,17 @@ def _with_chunk_order(score: Score, source: SourceFile, place_of: Sequence[int])
 
 
 def _places_as_written(origin: _core.ScoreTable, table: _core.ScoreTable) -> list[int]:
-    """Which track of the written file each track of the table is: new ones come last."""
+    """Which track of the written file each track of the table is: new ones come last. -1 for a track without
+    notes: it is not read from a file.
+    """
     origins = origin_tracks(origin, table)
-    known = sorted(old for old in origins if old is not None)
+    sounding = set(_track_of_notes(table).tolist())
+    known = sorted(old for track, old in enumerate(origins) if old is not None and track in sounding)
     n, places = len(known), []
-    for old in origins:
+    for track, old in enumerate(origins):
+        if track not in sounding:
+            places.append(-1)
+            continue
         places.append(known.index(old) if old is not None else n)
         n += old is None
     return places

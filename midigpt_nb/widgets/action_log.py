@@ -41,6 +41,7 @@ class _Entry:
     after: State | None
     lines: list[str] | None
     plan: dict[str, Any]
+    file: str = ""
 
 
 class ActionLog:
@@ -55,22 +56,27 @@ class ActionLog:
         self._undone: list[_Entry] = []
         self._said: list[str] | None = None
         self._said_plan: dict[str, Any] = {}
+        self._said_file = ""
 
     def say(self, *lines: str, plan: Mapping[str, Any] | None = None) -> None:
         """The Python of the change that comes next; `plan` is the trait as it has to be for it."""
         self._said, self._said_plan = list(lines), dict(plan or {})
 
+    def say_file(self, name: str) -> None:
+        """The change that comes next is a file of this name, which a person opened in the page."""
+        self._said_file = name
+
     def changed(self, state: State) -> None:
         """The document now is `state`: something was done, undone or redone."""
-        said, plan = self._said, self._said_plan
-        self._said, self._said_plan = None, {}
+        said, plan, file = self._said, self._said_plan, self._said_file
+        self._said, self._said_plan, self._said_file = None, {}, ""
         if _is(state, self._now):
             return
         if said is None and self._travelled(state):
             self._now = state
             return
         self._undone.clear()
-        self._entries.append(_Entry(self._now, state, said, plan))
+        self._entries.append(_Entry(self._now, state, said, plan, file))
         self._now = state
         old = self._entries[-_KEPT_STATES - 1] if len(self._entries) > _KEPT_STATES else None
         if old is not None and old.before is not None:
@@ -118,7 +124,8 @@ class ActionLog:
         start = self._start.source.with_table(self._start.table)
         expression = score_expression(start, self.path)
         if "unpack_score" in expression:
-            return ["from midigpt_nb.widgets.project import unpack_score", "", f"score = {expression}"]
+            said = _from_file(f"{self.path.name}, which has changed since or gone") if self.path else []
+            return ["from midigpt_nb.widgets.project import unpack_score", "", *said, f"score = {expression}"]
         return [f"score = {expression}"]
 
 
@@ -144,9 +151,9 @@ def _lines(entry: _Entry) -> list[str]:
     assert entry.before is not None and entry.after is not None
     before = entry.before.source.with_table(entry.before.table)
     after = entry.after.source.with_table(entry.after.table)
-    calls = _note_calls(before, after)
+    calls = None if entry.file else _note_calls(before, after)
     if calls is None:
-        return [f"roll.score = {score_expression(after)}"]
+        return [*(_from_file(entry.file) if entry.file else []), f"roll.score = {score_expression(after)}"]
     return [f"roll.score = roll.score{calls}"]
 
 
@@ -223,7 +230,14 @@ def score_expression(score: Score, path: Path | None = None) -> str:
     from midigpt_nb.widgets.project import pack_score
 
     text = base64.b85encode(pack_score(score)).decode("ascii")
-    return f"unpack_score({text!r})"  # one long line: the actions below it stay in sight
+    width = _WIDTH - 6  # of a line with its indent and its quotes
+    lines = [f"    {text[at : at + width]!r}" for at in range(0, len(text), width)]
+    return "unpack_score(\n{}\n)".format("\n".join(lines))
+
+
+def _from_file(name: str) -> list[str]:
+    """Says where the music below comes from."""
+    return [f"# from {' '.join(name.split())}"]
 
 
 # ------------------------------------------------------------------------------------------ lines of actions

@@ -124,12 +124,12 @@ def export_html(roll: PianoRoll) -> str:
             for name, value in roll.get_state().items()
             if name not in _LEFT_OUT and (name == "_instruments" or not name.startswith("_"))
         }
-        document, midi, title = roll._doc, roll.to_midi() or b"", roll._title
+        document, midi, title = roll._doc, roll._document.score.to_midi() or b"", roll._title
         seats, bars = file_facts(roll._document.score, midi)
         presets = used_presets(roll)
         caps = dict(roll.caps)
     state |= {name: value for name, value in _RESET.items() if name in state or name == "error"}
-    state["caps"] = {**caps, "unavailable": UNAVAILABLE}
+    state["caps"] = {**caps, "unavailable": UNAVAILABLE, "exported": True}
     files = {
         "widget.js": (_STATIC / "widget.js").read_bytes(),
         "desk": desk_module(),

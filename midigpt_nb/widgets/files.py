@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import traitlets as t
 
@@ -26,6 +27,10 @@ __all__ = ["MOST_UPLOAD_BYTES", "RollFiles"]
 PART_BYTES = 512 << 10
 """Largest part of an uploaded file."""
 MOST_UPLOAD_BYTES = 32 << 20
+SENT_PART_BYTES = 1 << 20
+"""Largest part of a file that goes to the page."""
+_MOST_SENDING = 4
+"""Files that pages fetch at a time; older ones are forgotten."""
 
 
 class RollFiles:
@@ -38,17 +43,21 @@ class RollFiles:
     _autosave: dict[str, Any]
     _upload: tuple[str, bytearray] | None = None
     _return: bytearray | None = None
+    _sending: dict[str, bytes] | None = None
 
     # ------------------------------------------------------------------------------------------ projects
 
-    def save(self, path: str | Path) -> None:
-        """Keep everything in a file (``song.mgnb``): score, roles, wishes, settings, loop, open takes.
+    def save(self, path: str | Path) -> Path:
+        """Keep everything in a file (``song.mgnb``) and return its path.
+
+        Everything: score, roles, wishes, settings, loop, open takes.
 
         `from_file` opens it again. Any program that reads zip files finds the piece in it as ``score.mid``.
         Raises `ProjectError` when the file cannot be written; what was there before is untouched then.
         """
         self._project().save(path)
         self._autosave = self._kept.saved()
+        return readable(path)
 
     def _project(self) -> Project:
         with self._document.lock:
@@ -96,8 +105,14 @@ class RollFiles:
 
     # ------------------------------------------------------------------------------------------- exports
 
-    def to_html(self, path: str | Path | None = None) -> str | None:
-        """Write one self-contained page, or return it as text when `path` is None.
+    @overload
+    def to_html(self, path: None = None) -> str: ...
+
+    @overload
+    def to_html(self, path: str | Path) -> Path: ...
+
+    def to_html(self, path: str | Path | None = None) -> str | Path:
+        """Write one self-contained page and return its path, or return it as text when `path` is None.
 
         It opens from disk without any network: plays the sampled sounds of its instruments, zooms, edits with
         undo and saves MIDI. Bars cannot be written anew there, and the page says so. Raises `ProjectError`
@@ -109,7 +124,7 @@ class RollFiles:
         if path is None:
             return text
         write_whole(path, text.encode("utf-8"))
-        return None
+        return readable(path)
 
     def code(self) -> str:
         """A Python program that comes to the same score: every gesture and every generation as a line.
@@ -137,6 +152,28 @@ class RollFiles:
     def _request_midi(self) -> tuple[dict[str, Any], list[bytes]]:
         data = self._document.score.to_midi() or b""
         return {"name": f"{Path(self._title).stem or 'score'}.mid"}, [data]
+
+    def _request_file(self, what: str, part: int, key: str = "") -> tuple[dict[str, Any], list[bytes]]:
+        """A part of the exported page or of the program; the first one makes the file."""
+        if what not in ("html", "code"):
+            raise ProtocolError(f"there is no file {what!r}; choose from 'html', 'code'")
+        made = (self.to_html() if what == "html" else self.code()) if part == 0 else ""
+        with self._document.lock:
+            sending = self._sending = self._sending or {}
+            if made:
+                key = uuid.uuid4().hex[:8]
+                sending[key] = made.encode("utf-8")
+                for old in list(sending)[:-_MOST_SENDING]:
+                    del sending[old]
+            whole = sending.get(str(key), b"")
+            parts = max(1, -(-len(whole) // SENT_PART_BYTES))
+            if isinstance(part, bool) or not isinstance(part, int) or not whole or not 0 <= part < parts:
+                raise ProtocolError("the parts of the file come in order, from the first on; try again")
+            if part == parts - 1:
+                del sending[str(key)]
+        name = f"{Path(self._title).stem or 'roll'}.{'html' if what == 'html' else 'py'}"
+        data = whole[part * SENT_PART_BYTES : (part + 1) * SENT_PART_BYTES]
+        return {"parts": parts, "key": str(key), "name": name}, [data]
 
     def _request_example(self) -> tuple[dict[str, Any], None]:
         if self.readonly:  # type: ignore[attr-defined]
@@ -170,7 +207,9 @@ class RollFiles:
             raise ScoreError(f"cannot read {Path(str(name)).name!r}: {error}") from error
         with self._document.lock:
             self._title = Path(str(name)).name
-            self.score = score
+            self._log.say_file(self._title)
+            self._assign(score, f"Open {self._title}")  # type: ignore[attr-defined]
+            self._log.say_file("")
             return {"rev": self._document.rev}, None
 
     def _request_keep(self) -> tuple[dict[str, Any], list[bytes] | None]:

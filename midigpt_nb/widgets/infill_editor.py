@@ -34,8 +34,8 @@ from midigpt_nb.widgets.live_file import tell_accepted
 from midigpt_nb.widgets.piece_wishes import asked_chords
 from midigpt_nb.widgets.requests import request_from_selection
 from midigpt_nb.widgets.takes import MAX_TAKES, RollTake, UserRequestError
-from midigpt_nb.widgets.targets import PlanTrait, Roles, within
-from midigpt_nb.widgets.traits import as_cells
+from midigpt_nb.widgets.targets import PlanTrait, Roles
+from midigpt_nb.widgets.traits import as_cells, by_number, track_names
 from midigpt_nb.widgets.worker import Worker, in_notebook
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class InfillEditor(AttributeLanes):
     """
 
     plan = PlanTrait(help="roles of tracks and bars").tag(sync=True)
+    _fitted = ("plan", "selection", "loop", "attributes", "mix")
 
     events = (
         "score",
@@ -202,6 +203,8 @@ class InfillEditor(AttributeLanes):
             raise UserRequestError(f"takes is {takes!r}; allowed: 1..{MAX_TAKES}", "invalid_request")
         cells = self._wanted_cells(selection)
         bars, n_bars = sorted({bar for _, bar in cells}), self._document.score.n_bars
+        if attributes is not None and not set(attributes) - {"track", "bar"}:
+            attributes = by_number(attributes, track_names(self._document.state))
         asked = Asked(
             self.attributes if attributes is None else attributes,
             {**self.sampling, **sampling},
@@ -478,10 +481,7 @@ class InfillEditor(AttributeLanes):
     # -------------------------------------------------------------------------------------- measured values
 
     def _document_changed(self, old: Score, *, soon: bool = False) -> None:
-        plan = within(self.plan, self._document.has_cell)
         with self.hold_sync():
-            if plan != self.plan:
-                self.plan = plan
             if self.takes and not same_bars(self.takes[0].base.table, self._document.state.table):
                 self._close_takes()
             super()._document_changed(old, soon=soon)

@@ -15,7 +15,7 @@ from midigpt_nb.widgets.capabilities import reachable_values, realized_values
 from midigpt_nb.widgets.document import cell_notes
 from midigpt_nb.widgets.doubts import Doubting
 from midigpt_nb.widgets.report_memory import ReportMemory
-from midigpt_nb.widgets.traits import as_indices
+from midigpt_nb.widgets.traits import as_indices, track_names
 
 if TYPE_CHECKING:
     from midigpt_nb._core import ScoreTable
@@ -168,12 +168,8 @@ class AttributeLanes(Doubting):
         return found
 
     def _track_number(self, track: int | str) -> int:
-        names = self._document.score.track_names
-        if isinstance(track, str):
-            if track not in names:
-                raise ValueError(f"no track is named {track!r}; there are {', '.join(map(repr, names))}")
-            return names.index(track)
-        return as_indices(track, len(names), "track")[0]
+        names = track_names(self._document.state)
+        return as_indices(track, len(names), "track", names)[0]
 
     def _values_of(self, values: Mapping[str, Any], name: str, track: int | str) -> list[int | None]:
         row, number = self._attribute_row(name), self._track_number(track)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import anywidget
 import traitlets as t
@@ -19,6 +19,7 @@ from midigpt_nb.score.general_midi import FAMILIES, PROGRAMS
 from midigpt_nb.score.model import Score
 from midigpt_nb.widgets.action_log import ActionLog, op_calls
 from midigpt_nb.widgets.autosave import Autosave
+from midigpt_nb.widgets.beside import Beside
 from midigpt_nb.widgets.caps import first_caps, later_caps
 from midigpt_nb.widgets.desk import desk_module
 from midigpt_nb.widgets.document import Cell, Document
@@ -48,6 +49,7 @@ from midigpt_nb.widgets.traits import (
     SelectionTrait,
     as_indices,
     check_plain,
+    track_names,
 )
 
 if TYPE_CHECKING:
@@ -129,6 +131,8 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
 
     events: tuple[str, ...] = ("score", "selection")
     """Names that `on` knows."""
+    _fitted: tuple[str, ...] = ("selection", "loop", "attributes", "mix")
+    """Traits that speak of tracks and bars."""
 
     def __init__(self, score: Score | None = None, *, title: str = "", **kwargs: Any) -> None:
         score = Score() if score is None else score
@@ -138,7 +142,7 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
             )
         self._refuse_unknown(kwargs)
         self._document = Document(score)
-        self._log = ActionLog(self._document.state)
+        self._log, self._beside = ActionLog(self._document.state), Beside(self._document.state)
         self._kept, self._inbox, self._pages = Autosave(self), Inbox(), Pages()
         self._title = str(title)
         self._handlers: dict[str, list[Callable[[dict[str, Any]], object]]] = {}
@@ -172,9 +176,16 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
 
     # ------------------------------------------------------------------------------------ music and undo
 
-    def to_midi(self, path: str | Path | None = None) -> bytes | None:
-        """Write the piece as a MIDI file, or return its bytes when `path` is None."""
-        return self._document.score.to_midi(path)
+    @overload
+    def to_midi(self, path: None = None) -> bytes: ...
+
+    @overload
+    def to_midi(self, path: str | Path) -> Path: ...
+
+    def to_midi(self, path: str | Path | None = None) -> bytes | Path:
+        """Write the piece as a MIDI file and return its path, or return its bytes when `path` is None."""
+        data = self._document.score.to_midi(path)
+        return data or b"" if path is None else Path(path)
 
     def undo(self) -> bool:
         """Take back the last change of the score; False when there is none."""
@@ -205,10 +216,11 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
         has passed since the last one.
         """
         self._log.changed(self._document.state)
-        cells = [cell for cell in self.selection["cells"] if self._document.has_cell(*cell)]
+        beside = {name: getattr(self, name) for name in self._fitted}
+        fitting = self._beside.changed(self._document.state, beside, self._document.has_cell)
         with self.hold_sync():
-            if cells != self.selection["cells"]:
-                self.selection = {**self.selection, "cells": cells}
+            for name, value in fitting.items():
+                setattr(self, name, value)
             self._send_document(soon=soon)
             self.can_undo, self.can_redo = self._document.can_undo, self._document.can_redo
         self._saved_picture.changed()
@@ -240,13 +252,16 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
     def select(self, tracks: Any = None, bars: Any = None) -> None:
         """Select bars of tracks, both from 0: a number, a list, a range or a slice; None means all.
 
-        ``select([], [])`` clears the selection. Raises ValueError for a track or bar that does not exist.
+        Tracks may be named, too: ``select("Bass")``, ``select(["Bass", 2])``.
+        ``select([], [])`` clears the selection. Raises ValueError for a track or bar that does not exist, and
+        for a name that several tracks have.
         """
-        table = self._document.state.table
+        state = self._document.state
+        table, names = state.table, track_names(state)
         cells = []
         longest = max((table.n_bars(i) for i in range(table.n_tracks)), default=0)
         wanted = as_indices(bars, longest, "bar")
-        for track in as_indices(tracks, table.n_tracks, "track"):
+        for track in as_indices(tracks, table.n_tracks, "track", names):
             cells += [[track, bar] for bar in wanted if bar < table.n_bars(track)]
         self.selection = {"cells": cells}
 

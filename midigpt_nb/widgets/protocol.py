@@ -94,6 +94,7 @@ CAPS_FIELDS: tuple[Field, ...] = (
     Field("chords", "{ known: boolean; words: string }", "whether the model knows chords", optional=True),
     Field("piece", "PieceInfo[]", "choices for the whole piece", optional=True),
     Field("piece_absent", "{ label: string; why: string }[]", "those of other models", optional=True),
+    Field("exported", "boolean", "this is a page without a kernel", optional=True),
     Field("later", "boolean", "attributes and settings are asked for with `caps`", optional=True),
 )
 PIECE_FIELDS: tuple[Field, ...] = (
@@ -249,6 +250,16 @@ MESSAGES: tuple[Message, ...] = (
     Message("example", "request", meaning="the example piece becomes the document, as one undo step"),
     Message("midi", "request", meaning="the piece as a MIDI file"),
     Message(
+        "file",
+        "request",
+        (
+            Field("what", '"html" | "code"', "the roll as one page, or its actions as Python"),
+            Field("part", "number", "which part of it, from 0; in order"),
+            Field("key", "string", "what the answer to the first part called it", optional=True),
+        ),
+        meaning="a file that is made of the roll, part by part",
+    ),
+    Message(
         "upload",
         "request",
         (
@@ -278,8 +289,9 @@ MESSAGES: tuple[Message, ...] = (
             Field("label", "string", "sync: name of the action", optional=True),
             Field("tokens", "number", "sync: tokens sampled so far", optional=True),
             Field("count", "number", "sync: notes in buffer 0; restore: edits repeated", optional=True),
-            Field("parts", "number", "sound: how many parts the file has", optional=True),
-            Field("name", "string", "midi: what the file may be called", optional=True),
+            Field("parts", "number", "sound, file: how many parts the file has", optional=True),
+            Field("key", "string", "file: its name for the parts that follow", optional=True),
+            Field("name", "string", "midi, file: what the file may be called", optional=True),
             Field("rev", "number", "revision that holds the change", optional=True),
             Field("changed", "boolean", "keep: whether there is anything to keep", optional=True),
             Field("lost", "number", "restore: edits that could not be repeated", optional=True),
@@ -289,7 +301,7 @@ MESSAGES: tuple[Message, ...] = (
             Field("warnings", "string[]", "outlook: possible, but likely not meant", optional=True),
         ),
         buffers="buffer 0: sync: all provisional notes of the job, take after take; take_notes: its notes; "
-        "sound: the part; desk: the module; keep, restore: the project",
+        "sound, file: the part; desk: the module; keep, restore: the project",
         meaning="the request was carried out (or accepted)",
     ),
     Message(

@@ -66,4 +66,6 @@ def _roll(piece: Score | str | Path | bytes, options: dict[str, Any]) -> PianoRo
     if isinstance(piece, Score):
         return PianoRoll(piece, **options)
     title = Path(piece).name if isinstance(piece, (str, Path)) else ""
-    return PianoRoll(Score.from_midi(piece), **{"title": title, **options})
+    roll = PianoRoll(Score.from_midi(piece), **{"title": title, **options})
+    roll._log.path = Path(piece) if isinstance(piece, (str, Path)) else None
+    return roll

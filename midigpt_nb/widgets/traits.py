@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import traitlets as t
 
 if TYPE_CHECKING:
     from midigpt_nb.score.model import Score
+    from midigpt_nb.widgets.document import State
 
 __all__ = [
     "AttributesTrait",
@@ -21,7 +22,10 @@ __all__ = [
     "SelectionTrait",
     "as_cells",
     "as_indices",
+    "by_number",
     "check_plain",
+    "track_names",
+    "track_of",
 ]
 
 
@@ -69,17 +73,45 @@ def as_cells(value: Any) -> list[list[int]]:
     return [list(cell) for cell in sorted(cells)]
 
 
-def as_indices(value: Any, count: int, what: str) -> list[int]:
-    """Indices named by a number, an iterable, a slice, or None for all of `count`."""
+def track_names(state: State) -> list[str]:
+    """Names of the tracks, one for each."""
+    names, n = list(state.source.track_names), state.table.n_tracks
+    return [names[i] if i < len(names) else "" for i in range(n)]
+
+
+def track_of(name: str, names: Sequence[str]) -> int:
+    """The number of the track of this name. Raises ValueError, with the numbers, unless one track has it.
+
+    >>> track_of("Bass", ["Piano", "Bass"])
+    1
+    """
+    found = [i for i, own in enumerate(names) if own == name]
+    found = found or [i for i, own in enumerate(names) if own.casefold() == name.strip().casefold()]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        numbers = ", ".join(map(str, found[:-1])) + f" and {found[-1]}"
+        raise ValueError(f"{len(found)} tracks are named {name!r}: use their numbers, {numbers}")
+    there = ", ".join(f"{i} {own!r}" for i, own in enumerate(names)) or "none"
+    raise ValueError(f"no track is named {name!r}; there are {there}")
+
+
+def as_indices(value: Any, count: int, what: str, names: Sequence[str] | None = None) -> list[int]:
+    """Indices named by a number, an iterable, a slice, or None for all of `count`.
+
+    With `names`, things may be named, too.
+    """
     if value is None:
         return list(range(count))
     if isinstance(value, slice):
         return list(range(count))[value]
-    wanted = [value] if _is_index(value) else value
+    wanted = [value] if _is_index(value) or (names is not None and isinstance(value, str)) else value
     if isinstance(wanted, (str, bytes)) or not isinstance(wanted, Iterable):
         raise ValueError(f"{what} is a number, a list of numbers or a slice, not {value!r}")
     indices = []
     for index in wanted:
+        if names is not None and isinstance(index, str):
+            index = track_of(index, names)
         if not _is_index(index) or index >= count:
             raise ValueError(f"{what} {index!r} does not exist; there are 0..{count - 1}")
         indices.append(int(index))
@@ -124,16 +156,18 @@ class SelectionTrait(t.Dict):
 class AttributesTrait(t.Dict):
     """Wishes: ``{"track": {track: {name: value}}, "bar": {track: {bar: {name: value}}}}``. None: no wish.
 
-    Track and bar numbers become text, as in JSON; empty branches are dropped.
+    Track and bar numbers become text, as in JSON; empty branches are dropped. Tracks may be named:
+    ``{"track": {"Bass": {"note_density": 4}}}``.
     """
 
     def validate(self, obj: Any, value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping) or set(value) - {"track", "bar"}:
             raise t.TraitError(f"attributes have the keys 'track' and 'bar', not {value!r}")
-        per_track = {
-            _text_index(track): _values(values, f"attributes['track'][{track!r}]")
-            for track, values in _branch(value, "track").items()
-        }
+        names = track_names(obj._document.state)
+        per_track: dict[str, dict[str, int]] = {}
+        for track, values in _branch(value, "track").items():
+            number = _once(_text_track(track, names), per_track, f"attributes['track'][{track!r}]")
+            per_track[number] = _values(values, f"attributes['track'][{track!r}]")
         per_bar: dict[str, dict[str, Any]] = {}
         for track, bars in _branch(value, "bar").items():
             if not isinstance(bars, Mapping):
@@ -141,7 +175,8 @@ class AttributesTrait(t.Dict):
             kept = {
                 _text_index(b): _values(v, f"attributes['bar'][{track!r}][{b!r}]") for b, v in bars.items()
             }
-            per_bar[_text_index(track)] = {b: v for b, v in kept.items() if v}
+            number = _once(_text_track(track, names), per_bar, f"attributes['bar'][{track!r}]")
+            per_bar[number] = {b: v for b, v in kept.items() if v}
         wishes = {
             "track": {k: v for k, v in per_track.items() if v},
             "bar": {k: v for k, v in per_bar.items() if v},
@@ -155,6 +190,43 @@ def _branch(value: Mapping[str, Any], name: str) -> Mapping[Any, Any]:
     if not isinstance(branch, Mapping):
         raise t.TraitError(f"attributes[{name!r}] maps tracks to values, it is {branch!r}")
     return branch
+
+
+def _text_track(value: Any, names: Sequence[str]) -> str:
+    """The number of a track as text; a name counts when it is no number."""
+    if isinstance(value, str) and not _is_number(value):
+        try:
+            return str(track_of(value, names))
+        except ValueError as problem:
+            raise t.TraitError(str(problem)) from None
+    return _text_index(value)
+
+
+def by_number(wishes: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Wishes in the shape of the `attributes` trait, with tracks that are named under their numbers.
+
+    Raises ValueError for a name that no track or several tracks have.
+    """
+    numbered: dict[str, Any] = dict(wishes)
+    for branch in ("track", "bar"):
+        if isinstance(wishes.get(branch), Mapping):
+            own: dict[Any, Any] = {}
+            for track, values in wishes[branch].items():
+                named = isinstance(track, str) and not _is_number(track)
+                number = str(track_of(track, names)) if named else track
+                own[_once(number, own, f"attributes[{branch!r}][{track!r}]")] = values
+            numbered[branch] = own
+    return numbered
+
+
+def _is_number(text: str) -> bool:
+    return text.strip().lstrip("+-").isdecimal()
+
+
+def _once(number: Any, known: Mapping[Any, Any], path: str) -> Any:
+    if number in known:
+        raise t.TraitError(f"{path}: track {number} has wishes here already, under another name")
+    return number
 
 
 def _text_index(value: Any) -> str:

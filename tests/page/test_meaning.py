@@ -63,6 +63,12 @@ def answer(roll: Roll, kind: str, *buffers: bytes, k: str = "ok", **fields: Any)
 
 def test_a7_heard_and_asked_chords_stand_above_the_curves(roll: Roll, shots: Any) -> None:
     mount(roll, chords={"4": "Am", "5": "F"}, adherence={"bar": {"0": {"4": {"chord": 0.86}}}})
+    note = roll.page.locator(".mgnb-chord-note")
+    assert note.text_content() == "guided · met: .86"
+    assert (note.get_attribute("title") or "").startswith("86 % of what was asked")
+    roll.set("chords", {})
+    roll.page.wait_for_function("document.querySelector('.mgnb-chord-note').textContent === ''")
+    roll.set("chords", {"4": "Am", "5": "F"})
     assert cell(roll, 1).inner_text() == "Am" and cell(roll, 1).get_attribute("aria-label") == (
         "bar 2, no chord asked for, heard: Am"
     )

@@ -242,6 +242,54 @@ def test_o3_midi_and_picture_are_saved(roll: Roll, tmp_path: Path) -> None:
     assert picture.width > 900 and picture.height > 300 and len(set(picture.convert("RGB").getdata())) > 20
 
 
+FILES = """() => { window.host.autoAnswer = false; const push = window.host.sent.push.bind(window.host.sent);
+    window.host.sent.push = (m) => { push(m); if (m.k === 'file') setTimeout(() => window.host.emit(
+        { v: 1, k: 'ok', id: m.id, name: m.what === 'html' ? 'a.html' : 'a.py', parts: 2, key: 'k1' },
+        [btoa(m.what + m.part + (m.part ? m.key : ''))]), 5); } }"""
+
+
+def test_the_page_is_saved_and_the_program_copied(roll: Roll, tmp_path: Path) -> None:
+    roll.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    roll.mount(document(band()))
+    roll.page.evaluate(FILES)
+    by(roll, "files").click()
+    with roll.page.expect_download() as waiting:
+        by(roll, "download-html").click()
+    assert waiting.value.suggested_filename == "a.html"
+    waiting.value.save_as(tmp_path / "a.html")
+    assert (tmp_path / "a.html").read_text() == "html0html1k1"
+    by(roll, "files").click()
+    by(roll, "copy-code").click()
+    said = "document.querySelector('.mgnb-hidden[role=status]').textContent"
+    roll.page.wait_for_function(f"{said}.startsWith('Copied')")
+    assert roll.page.evaluate("navigator.clipboard.readText()") == "code0code1k1"
+
+
+@pytest.mark.parametrize("host", ["light", "dark"])
+def test_a_shut_clipboard_leaves_the_program_selected(roll: Roll, shots: Any, host: str) -> None:
+    roll.mount(document(band()), host)
+    roll.page.evaluate(FILES)
+    roll.page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('shut')) }")
+    by(roll, "files").click()
+    by(roll, "copy-code").click()
+    box = by(roll, "code")
+    box.wait_for(state="visible")
+    selected = "([box]) => box.value.slice(box.selectionStart, box.selectionEnd)"
+    assert roll.page.evaluate(selected, [box.element_handle()]) == "code0code1k1"
+    active = "document.activeElement.dataset.testid"
+    assert roll.page.evaluate(active) == "mgnb-code"
+    shots(roll.page, f"copy-as-python-{host}")
+    roll.page.keyboard.press("Escape")
+    assert box.count() == 0 and roll.page.evaluate(active) == "mgnb-files"
+
+
+def test_an_exported_page_offers_no_files_that_need_python(roll: Roll) -> None:
+    roll.mount(document(band()), caps={"unavailable": "exported", "exported": True})
+    by(roll, "files").click()
+    assert by(roll, "download-midi").is_visible()
+    assert by(roll, "download-html").count() == by(roll, "copy-code").count() == 0
+
+
 DROP = """([size, name]) => {
     const data = new DataTransfer();
     data.items.add(new File([new Uint8Array(size).fill(7)], name));
@@ -250,6 +298,21 @@ DROP = """([size, name]) => {
     window.dropping = root.classList.contains('mgnb-dropping');
     root.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }));
 }"""
+
+
+def test_another_piece_begins_at_its_start_with_the_first_tool(roll: Roll) -> None:
+    roll.mount(document(band()))
+    by(roll, "tool-draw").click()
+    rect = roll.call("(mgnb, t, b) => mgnb.barRect(t, b)", 0, 9)
+    surface = roll.page.locator(".mgnb-surface").bounding_box()
+    roll.page.mouse.click(rect["x"] + 1, surface["y"] + 27)
+    place = "document.querySelector('[data-testid=mgnb-position]').textContent"
+    roll.page.wait_for_function(f"{place} !== '1.1'")
+    roll.page.evaluate(DROP, [1000, "song.mid"])
+    opened = "document.querySelector('.mgnb-hidden[role=status]').textContent === 'Opened song.mid'"
+    roll.page.wait_for_function(opened)
+    roll.page.wait_for_function(f"{place} === '1.1'")
+    assert roll.state()["tool"] == "bars" and by(roll, "tool-bars").get_attribute("aria-pressed") == "true"
 
 
 def test_o3_a_dropped_file_is_sent_in_parts(roll: Roll) -> None:

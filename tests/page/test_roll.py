@@ -33,8 +33,7 @@ def test_drag_selects_cells_and_tells_the_kernel(roll: Roll) -> None:
     roll.mount(document(band()))
     roll.drag((1, 4), (2, 6))
     assert roll.state()["selection"] == cells_of(1, 4, 6) + cells_of(2, 4, 6)
-    roll.page.wait_for_function("window.host.saves > 0")
-    assert roll.page.evaluate("window.host.state.selection.cells.length") == 6
+    roll.page.wait_for_function("window.host.saves > 0 && window.host.state.selection.cells.length === 6")
     assert roll.page.get_by_test_id("mgnb-generate").text_content() == "Regenerate bars 5–7, Bass + Strings"
 
 

@@ -80,6 +80,8 @@ def test_cards_show_figures_and_sort_by_them(opened: Roll) -> None:
     assert page.get_by_test_id("mgnb-takes").is_visible()
     card = page.get_by_test_id("mgnb-take-2").inner_text()
     assert "92 %" in card and "41" in card and str(len(take_rows(1))) in card and "80 %" in card
+    assert "Likely 27 %" in card  # exp(-1.3)
+    assert "chance" in (page.get_by_test_id("mgnb-sort-log_prob").get_attribute("title") or "")
 
     def order() -> list[str]:
         return page.locator(".mgnb-take-number").all_inner_texts()
@@ -115,6 +117,89 @@ def test_keys_audition_takes_and_tools_come_back_afterwards(opened: Roll) -> Non
     page.locator(".mgnb-surface").focus()
     page.keyboard.press("2")
     assert opened.state()["tool"] == "draw"
+
+
+def has_focus(roll: Roll) -> bool:
+    return bool(roll.page.evaluate("document.activeElement.classList.contains('mgnb-surface')"))
+
+
+def test_the_mouse_on_a_button_that_goes_leaves_the_keyboard_with_the_roll(roll: Roll) -> None:
+    roll.mount(document(band()), n_takes=4)
+    page = roll.page
+    roll.drag((1, 4), (1, 7))
+    page.get_by_test_id("mgnb-generate").click()
+    roll.set("status", "running")
+    roll.event(0, "accepted", cells=CELLS, label="Regenerate", takes=4)
+    page.get_by_test_id("mgnb-stop").wait_for(state="visible")
+    assert has_focus(roll)
+    page.get_by_test_id("mgnb-stop").click()
+    roll.event(1, "cancelled", rev=1)
+    roll.set("status", "idle")
+    page.get_by_test_id("mgnb-stop").wait_for(state="hidden")
+    assert has_focus(roll)
+    for button in ("mgnb-take-accept", "mgnb-take-discard"):
+        offer(roll)
+        page.get_by_test_id("mgnb-take-4").click()
+        assert bass(roll) == expected(3)
+        page.get_by_test_id(button).click()
+        roll.set("active_take", "")
+        roll.set("takes", [])
+        page.get_by_test_id(button).wait_for(state="hidden")
+        assert has_focus(roll)
+
+
+def test_keys_hear_takes_after_generate_was_clicked(roll: Roll) -> None:
+    roll.mount(document(band()), n_takes=4)
+    page = roll.page
+    roll.drag((1, 4), (1, 7))
+    page.get_by_test_id("mgnb-generate").click()
+    roll.set("status", "running")
+    roll.event(0, "accepted", cells=CELLS, label="Regenerate", takes=4)
+    roll.event(1, "done", rev=1)
+    roll.set("status", "done")
+    offer(roll)
+    page.keyboard.press("3")
+    assert bass(roll) == expected(2)
+    page.keyboard.press("Enter")
+    page.wait_for_function("window.host.sent.some(m => m.k === 'accept')")
+
+
+def test_undo_that_has_nothing_left_leaves_the_keyboard_with_the_roll(roll: Roll) -> None:
+    roll.mount(document(band()), can_undo=True)
+    roll.page.get_by_test_id("mgnb-undo").click()
+    roll.set("can_undo", False)
+    roll.page.wait_for_timeout(60)
+    assert has_focus(roll)
+
+
+def test_as_asked_is_shown_only_where_something_was_asked(opened: Roll) -> None:
+    page = opened.page
+    page.get_by_test_id("mgnb-sort-adherence").click()
+    opened.set("takes", [facts(i, adherence=None) for i in range(4)])
+    page.get_by_test_id("mgnb-sort-adherence").wait_for(state="hidden")
+    assert "As asked" not in page.get_by_test_id("mgnb-takes").inner_text()
+    assert page.locator(".mgnb-take-number").all_inner_texts() == ["0", "1", "2", "3", "4"]
+    assert page.get_by_test_id("mgnb-sort-number").get_attribute("aria-pressed") == "true"
+
+
+def test_tools_stay_in_sight_and_say_why_they_are_off(opened: Roll) -> None:
+    page = opened.page
+    why = "Keep or discard the takes first"
+    for tool in ("select", "draw", "erase", "velocity"):
+        button = page.get_by_test_id(f"mgnb-tool-{tool}")
+        assert button.is_visible() and button.get_attribute("aria-disabled") == "true"
+        assert button.get_attribute("title") == why
+    page.get_by_test_id("mgnb-tool-draw").click(force=True)
+    assert opened.state()["tool"] == "bars"
+    assert page.get_by_test_id("mgnb-tool-bars").get_attribute("aria-disabled") is None
+    for name in ("mgnb-tempo", "mgnb-add-track", "mgnb-bar-menu"):
+        button = page.get_by_test_id(name)
+        assert button.is_visible() and button.is_disabled() and button.get_attribute("title") == why
+    opened.set("takes", [])
+    page.wait_for_function("!document.querySelector('[data-testid=mgnb-tool-draw]').ariaDisabled")
+    page.get_by_test_id("mgnb-tool-draw").click()
+    assert opened.state()["tool"] == "draw" and page.get_by_test_id("mgnb-tempo").is_enabled()
+    assert page.get_by_test_id("mgnb-tool-draw").get_attribute("title") != why
 
 
 def test_what_stays_and_goes_is_marked(opened: Roll) -> None:

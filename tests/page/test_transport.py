@@ -210,6 +210,14 @@ def test_the_toolbar_is_one_row_and_generate_is_whole(roll: Roll, width: int) ->
     )
 
 
+@pytest.mark.parametrize("width", [600, 850, 1000])
+def test_help_is_the_last_to_fold_away(roll: Roll, width: int) -> None:
+    roll.page.set_viewport_size({"width": width + 32, "height": 800})
+    roll.mount(document(band()), selection={"cells": [[1, 4], [1, 5]]})
+    assert roll.page.locator(".mgnb-fold[hidden]").count() > 0
+    assert by(roll, "help").is_visible()
+
+
 def test_what_is_folded_away_is_in_the_menu_and_works(roll: Roll) -> None:
     roll.page.set_viewport_size({"width": 532, "height": 800})
     roll.mount(document(band()), can_undo=True)

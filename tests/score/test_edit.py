@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -258,3 +259,21 @@ def test_edited_tracks_keep_names_and_attributes(score: Score) -> None:
     assert score.add_track(40, name="Solo").track_names[-1] == "Solo"
     assert [t.n_notes for t in score.duplicate_track("Bass").tracks][1:3] == [80, 80]
     assert not np.shares_memory(score.table.notes, score.transpose(1).table.notes)
+
+
+@pytest.mark.parametrize("from_file", [False, True])
+@pytest.mark.parametrize("how", ["added", "emptied"])
+def test_an_order_with_a_silent_track_is_the_order_of_the_file(how: str, from_file: bool) -> None:
+    """A MIDI file says nothing of a track without notes; the others keep their new order and names."""
+    tracks = [Track([Bar([Note(40 + 5 * i, 90, 0, 12)])], 8 * i, name=f"T{i}") for i in range(4)]
+    score = Score(tracks)
+    if from_file:
+        score = Score.from_bytes(score.to_midi())
+    if how == "added":
+        score = score.add_track(33, name="New")
+    else:
+        score.tracks[1].bars[0].notes = []
+    for order in itertools.islice(itertools.permutations(range(score.n_tracks)), 0, None, 5):
+        asked = score.reorder_tracks(order)
+        wanted = [t.name for t in asked.tracks if t.bars[0].notes]
+        assert Score.from_bytes(asked.to_midi()).track_names == wanted, order

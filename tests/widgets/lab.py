@@ -106,12 +106,13 @@ def running_lab(base: Path) -> Iterator[Lab]:
     for folder in (root, config, data, runtime, settings):
         folder.mkdir(mode=0o700)
     (config / "labconfig").mkdir()
-    no_news = {
+    page_config = {
+        "exposeAppInBrowser": True,  # `window.jupyterapp`; Notebook 7.6 does not hear the option of that name
         "disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True},
         "buildAvailable": False,  # else it starts node to look for extensions to build
         "buildCheck": False,
     }
-    (config / "labconfig/page_config.json").write_text(json.dumps(no_news))
+    (config / "labconfig/page_config.json").write_text(json.dumps(page_config))
     tracker = settings / "@jupyterlab/notebook-extension/tracker.jupyterlab-settings"
     tracker.parent.mkdir(parents=True)
     tracker.write_text(json.dumps({"windowingMode": "none"}))  # else cells out of view are not in the DOM
@@ -132,6 +133,7 @@ def running_lab(base: Path) -> Iterator[Lab]:
         "JUPYTER_TOKEN": token,
         "IPYTHONDIR": str(base / "ipython"),
     }
+    application = "LabApp" if APP == "lab" else "JupyterNotebookApp"
     command = [
         PYTHON,
         "-m",
@@ -143,8 +145,7 @@ def running_lab(base: Path) -> Iterator[Lab]:
     ]
     command += [
         f"--ServerApp.root_dir={root}",
-        "--expose-app-in-browser",
-        f"--{'LabApp' if APP == 'lab' else 'JupyterNotebookApp'}.extension_manager=readonly",
+        f"--{application}.extension_manager=readonly",
     ]
     log_path = base / "lab.log"
     with log_path.open("wb") as log:

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from midigpt_nb import Bar, InfillEditor, Note, PianoRoll, Score, Track
+from midigpt_nb import Bar, InfillEditor, Note, PianoRoll, Score, Track, show
 from midigpt_nb.widgets.ops import OPS
 from midigpt_nb.widgets.protocol import empty_notes, unpack_document
 
@@ -63,6 +63,30 @@ def test_p1_a_program_without_actions(example, tmp_path):
     example.transpose(1).to_midi(tmp_path / "song.mid")
     roll = PianoRoll.from_file(tmp_path / "song.mid")
     assert "mg.Score.from_midi(" in roll.code() and here(roll.code()) == roll.score.hash()
+    assert show(tmp_path / "song.mid").code() == roll.code()
+
+
+def no_line_is_long(code):
+    assert max(map(len, code.splitlines())) <= 100
+    return code
+
+
+def test_p1_a_file_that_has_changed_is_written_down_with_its_name(example, tmp_path):
+    path = tmp_path / "song.mid"
+    example.transpose(1).to_midi(path)
+    roll = PianoRoll.from_file(path)
+    example.transpose(2).to_midi(path)
+    code = no_line_is_long(roll.code())
+    assert "# from song.mid, which has changed since or gone\nscore = unpack_score(\n    '" in code
+    assert "from_midi" not in code and here(code) == roll.score.hash()
+
+
+def test_p1_a_file_opened_in_the_page_is_named(connect, example):
+    roll, page = connect(PianoRoll, example)
+    request = {"v": 1, "k": "upload", "id": "u", "name": "a\nb.mid", "part": 0, "parts": 1}
+    page.raw(request, [memoryview(example.transpose(1).to_midi())])
+    code = no_line_is_long(roll.code())
+    assert "# from a b.mid\nroll.score = unpack_score(\n" in code and here(code) == roll.score.hash()
 
 
 def test_p1_gestures_have_lines(connect, example):

@@ -323,6 +323,52 @@ def test_o3_a_large_file_comes_in_parts_in_order(connect):
     assert roll.score.n_notes == score.n_notes
 
 
+def fetched(page, what):
+    """A file as a page fetches it: its text, its name, and the sizes of its parts."""
+    found, key, parts = [], "", 1
+    for part in range(9):
+        if part == parts:
+            break
+        answer, buffers = page.request("file", what=what, part=part, key=key)
+        assert answer["k"] == "ok", answer
+        key, parts = answer["key"], answer["parts"]
+        found.append(bytes(buffers[0]))
+    return b"".join(found).decode("utf-8"), answer["name"], [len(part) for part in found]
+
+
+def test_the_page_fetches_itself_and_its_program_in_parts(connect, example):
+    roll, page = connect(PianoRoll, example, title="song.mid")
+    text, name, sizes = fetched(page, "html")
+    assert text == roll.to_html() and name == "song.html"
+    assert len(sizes) > 1 and max(sizes) <= 1 << 20
+    assert fetched(page, "code")[:2] == (roll.code(), "song.py")
+    assert not roll._sending  # what was fetched whole is not kept
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"what": "exe", "part": 0},
+        {"what": "code", "part": 1, "key": "x"},
+        {"what": "html", "part": True},
+        {"what": "code", "part": -1},
+    ],
+)
+def test_a_wrong_question_for_a_file_is_answered(connect, example, fields):
+    _, page = connect(PianoRoll, example)
+    answer, _ = page.request("file", **fields)
+    assert answer["k"] == "error" and answer["code"] == "bad_message"
+
+
+def test_what_writes_a_file_returns_its_path(example, tmp_path):
+    roll = PianoRoll(example)
+    assert roll.to_html(str(tmp_path / "a.html")) == tmp_path / "a.html"
+    assert roll.save(tmp_path / "a.mgnb") == tmp_path / "a.mgnb"
+    assert roll.to_midi(str(tmp_path / "a.mid")) == tmp_path / "a.mid"
+    assert {path.suffix for path in tmp_path.iterdir()} == {".html", ".mgnb", ".mid"}
+    assert roll.to_html().startswith("<!doctype") and roll.to_midi()[:4] == b"MThd"
+
+
 @pytest.mark.parametrize(
     ("parts", "data", "code"),
     [(1, b"not midi", "score"), (1, bytes(600_000), "bad_message"), (1000, b"", "bad_message")],

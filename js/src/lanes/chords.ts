@@ -219,21 +219,25 @@ export function makeChords({ store, ui, announce, openMenu, generate }: ChordsHo
     if (element.hidden) {
       return;
     }
+    place(); // the fields whose figures are summed up
     const strict = store.get("chord_mode") === "strict";
     const met = mean(
       nodes.map(({ bar }) =>
         askedChord(store, bar) ? (chordAdherence(store, bar) ?? undefined) : undefined,
       ),
     );
+    const asked = Object.keys(store.get("chords") ?? {}).length > 0;
     const how = strict
       ? strings.chordsStrict
-      : store.caps.chords?.known
-        ? strings.chordsTold
-        : strings.chordsSoft;
+      : !asked
+        ? "" // nothing is guided
+        : store.caps.chords?.known
+          ? strings.chordsTold
+          : strings.chordsSoft;
     setText(note, strings.laneNote(how, "", met === null ? "" : adherenceText(met)));
+    note.title = met === null ? "" : strings.laneMet(Math.round(met * 100));
     head.title = strict ? strings.chordsStrictHint : (store.caps.chords?.words ?? "");
     menu.hidden = !store.canGenerate;
-    place();
     write();
   };
 

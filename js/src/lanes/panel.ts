@@ -331,6 +331,7 @@ export function makeLanes(host: LaneHost): LanePanel {
       const met = kept === null ? "" : adherenceText(kept);
       row.menu.hidden = !store.canGenerate;
       setText(row.note, strings.laneNote(wide ? strings.laneWholeTrack : "", words, met));
+      row.note.title = kept === null ? "" : strings.laneMet(Math.round(kept * 100));
     });
     area.style.height = `${Math.max(BAR_MIN, state.height)}px`;
     const names = store.names.join("\n");

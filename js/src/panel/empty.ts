@@ -8,7 +8,11 @@ import { strings } from "../strings.ts";
 
 const FIRST_BARS = 8;
 
-export function makeEmpty(host: DeskHost, files: Files): { element: HTMLElement; update(): void } {
+export function makeEmpty(
+  host: DeskHost,
+  files: Files,
+  opened: () => void,
+): { element: HTMLElement; update(): void } {
   const { store, ui, actions, surface } = host;
   const draw = (): void => {
     actions.setTool("draw");
@@ -35,6 +39,7 @@ export function makeEmpty(host: DeskHost, files: Files): { element: HTMLElement;
   };
   const example = async (): Promise<void> => {
     await store.ask("example", {});
+    opened();
     host.announce(strings.opened(strings.example));
   };
   const offer = (text: string, hint: string, testid: string, click: () => void): HTMLElement =>

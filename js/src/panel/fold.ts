@@ -44,8 +44,7 @@ export function makeFold(row: HTMLElement, order: readonly HTMLElement[], rest: 
     row.classList.remove("mgnb-fitting");
     if (
       activeElement instanceof HTMLElement &&
-      row.contains(activeElement) &&
-      activeElement.closest("[hidden]")
+      order.some((group) => group.hidden && group.contains(activeElement))
     ) {
       rest.focus();
     }

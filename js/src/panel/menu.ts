@@ -96,7 +96,7 @@ export class Menus {
     const parts: (HTMLElement | null)[] = [page.above ?? null];
     if (page.field) {
       parts.push(this.form(page.label, page.field));
-    } else {
+    } else if (back.length > 0 || page.items) {
       const rows = [...back, ...(page.items ?? [])].map((item, i) =>
         item ? this.row(item, back.length > 0 && i === 0) : h("div", { attrs: { role: "separator" } }),
       );
@@ -208,7 +208,7 @@ export class Menus {
       End: items.length - 1,
     };
     const to = next[event.key];
-    if (to !== undefined && (at >= 0 || event.key === "ArrowDown") && !target.matches("input")) {
+    if (to !== undefined && (at >= 0 || event.key === "ArrowDown") && !target.matches("input, textarea")) {
       event.preventDefault();
       items[to]?.focus();
     } else if (event.key === "ArrowRight" && target.matches(".mgnb-menu-more")) {
@@ -226,12 +226,13 @@ export class Menus {
   }
 
   private stops(): HTMLElement[] {
-    const all = this.element?.querySelectorAll<HTMLElement>("input, button:not(.mgnb-menu-item)") ?? [];
+    const all =
+      this.element?.querySelectorAll<HTMLElement>("input, textarea, button:not(.mgnb-menu-item)") ?? [];
     return [...all, ...this.items().slice(0, 1)];
   }
 
   private focusFirst(): void {
-    const input = this.element?.querySelector<HTMLInputElement>(".mgnb-menu-field");
+    const input = this.element?.querySelector<HTMLInputElement | HTMLTextAreaElement>(".mgnb-menu-field");
     const items = this.items();
     const checked = items.find((item) => item.getAttribute("aria-checked") === "true");
     const first = items.find((item) => !item.classList.contains("mgnb-menu-back"));

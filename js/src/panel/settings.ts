@@ -11,6 +11,8 @@ export interface SettingsPanel {
   update(): void;
 }
 
+const LONGEST_HINT = 50;
+
 interface Field {
   element: HTMLElement;
   update(): void;
@@ -74,8 +76,17 @@ function makeField(store: Store, info: SettingInfo): Field {
     const none = kind === "number" ? !Number.isFinite(number) || number < least : input.value === plain;
     store.setSampling(name, none ? null : typed);
   });
+  // what stands in the first row says in a few words what it is for
+  const hint = !info.advanced && kind === "number" && help.length <= LONGEST_HINT;
+  input.title = help;
   return {
-    element: h("label", { class: "mgnb-field", title: help }, h("span", { text: label }), input),
+    element: h(
+      "label",
+      { class: "mgnb-field", title: help },
+      h("span", { text: label }),
+      input,
+      hint && h("span", { class: "mgnb-field-hint", text: help, attrs: { "aria-hidden": "true" } }),
+    ),
     update: () => {
       const value = (store.get("sampling") ?? {})[name];
       const said = value === undefined || value === info.default ? "" : String(value);

@@ -25,7 +25,8 @@ const MEASURES = {
   log_prob: {
     label: strings.takeLikely,
     value: (take: TakeInfo) => take.log_prob,
-    text: (take: TakeInfo) => take.log_prob.toFixed(2),
+    // the geometric mean of the probabilities of its tokens
+    text: (take: TakeInfo) => percent(Math.exp(take.log_prob)),
   },
   notes: {
     label: strings.takeNotes,
@@ -181,6 +182,10 @@ export function makeTakes(
       setAttr(sorter, "aria-pressed", String(sorted === NAMES[i]));
     });
     sort.hidden = !takes.open || cards.length < 2;
+    // without wishes there is nothing to be as asked
+    const wished = cards.some((card) => card.info !== null && card.info.adherence !== null);
+    (sorters[NAMES.indexOf("adherence")] as HTMLElement).hidden = !wished;
+    sorted = sorted === "adherence" && !wished ? "number" : sorted;
     keep.hidden = discard.hidden = !takes.open;
     keepGoing.hidden = !takes.open || cards.length > 1;
     setAttr(keepGoing, "aria-pressed", String(takes.keepGoing));

@@ -4,7 +4,7 @@
  */
 import { h, type IconName, icon, setAttr, setText } from "../dom.ts";
 import { SNAPS } from "../edit/snap.ts";
-import { TOOLS, type Tool } from "../edit/tools.ts";
+import { HOME_TOOL, TOOLS, type Tool } from "../edit/tools.ts";
 import { rovingFocus, settleTabStop } from "../roving_focus.ts";
 import type { Compare } from "../store.ts";
 import { strings } from "../strings.ts";
@@ -53,6 +53,8 @@ export interface ToolbarState {
   compare: Compare;
   comparable: boolean;
   steerOpen: boolean;
+  /** Editing exists here; `editable`: and is possible now. */
+  mayEdit: boolean;
   editable: boolean;
   tool: Tool;
   snap: string;
@@ -72,7 +74,6 @@ export interface Toolbar {
 
 /** What goes first when there is no room. */
 const FOLDS = [
-  "help",
   "zoom",
   "start",
   "files",
@@ -84,6 +85,7 @@ const FOLDS = [
   "loop",
   "steer",
   "history",
+  "help",
 ] as const;
 
 export function makeToolbar(actions: ToolbarActions): Toolbar {
@@ -307,12 +309,16 @@ export function makeToolbar(actions: ToolbarActions): Toolbar {
       setText(position, state.position);
       setText(tempo, state.tempo);
       tempo.disabled = !state.editable;
+      tempo.title = whyNot(state) || strings.tempoHint;
       running = state.running;
       fold.fit(running);
       settleTabStop(element);
     },
   };
 }
+
+/** Why what edits is there and off. */
+const whyNot = (state: ToolbarState): string => (state.mayEdit && !state.editable ? strings.takesFirst : "");
 
 /** The tools and the grid; not there when the roll is read-only. */
 function makeTools(actions: ToolbarActions): {
@@ -328,7 +334,9 @@ function makeTools(actions: ToolbarActions): {
         title: hint,
         testid: `mgnb-tool-${tool}`,
         attrs: { type: "button", "aria-label": label },
-        on: { click: () => actions.tool(tool) },
+        on: {
+          click: (event) => (event.currentTarget as Element).ariaDisabled !== "true" && actions.tool(tool),
+        },
       },
       icon(name),
     ),
@@ -355,14 +363,20 @@ function makeTools(actions: ToolbarActions): {
     element,
     snap,
     update: (state) => {
-      element.hidden = !state.editable;
-      TOOLS.forEach(({ tool }, i) => {
+      element.hidden = !state.mayEdit;
+      const why = whyNot(state);
+      TOOLS.forEach(({ tool, hint }, i) => {
         const button = buttons[i] as HTMLButtonElement;
+        const off = why !== "" && tool !== HOME_TOOL;
+        setAttr(button, "aria-disabled", off ? "true" : null);
+        button.title = off ? why : hint;
         setAttr(button, "aria-pressed", String(state.tool === tool));
         button.classList.toggle("mgnb-on", state.tool === tool);
       });
       snap.hidden =
-        !state.editable || state.tool === "bars" || state.tool === "erase" || state.tool === "velocity";
+        !state.mayEdit || state.tool === "bars" || state.tool === "erase" || state.tool === "velocity";
+      snap.disabled = why !== "";
+      snap.title = why || strings.snapHint;
       if (snap.value !== state.snap) {
         snap.value = state.snap;
       }

@@ -98,7 +98,7 @@ function asItem(control: HTMLButtonElement | HTMLSelectElement): MenuItem {
   return {
     label,
     testid,
-    disabled: control.disabled,
+    disabled: control.disabled || control.ariaDisabled === "true",
     ...(toggles ? { checked: pressed === "true", several: true } : {}),
     run: () => control.click(),
   };

@@ -1,6 +1,7 @@
 /** Menus of one view and what comes in and goes out as files: buttons in the corner, the ruler's menu, drops. */
 import type { DeskHost } from "../desk/entry.ts";
 import { h, icon } from "../dom.ts";
+import { HOME_TOOL } from "../edit/tools.ts";
 import { Files } from "../files.ts";
 import { RULER } from "../hit_test.ts";
 import { makeMidiMenu } from "../midi/menu.ts";
@@ -27,7 +28,15 @@ export function makeViewMenus(host: DeskHost): ViewMenus {
   const { store, ui, root, surface, signal } = host;
   const menus = new Menus(root, signal);
   const pages = new TrackMenus(store, host.announce);
-  const files = new Files(store, root, host.announce);
+  let filesButton = surface;
+  /** Another piece begins as it does on a new roll. */
+  const opened = (): void => {
+    store.player.stop();
+    store.player.seek(0);
+    store.forget();
+    host.actions.setTool(HOME_TOOL);
+  };
+  const files = new Files(store, root, host.announce, (page) => menus.open(page, filesButton), opened);
   const midi = makeMidiMenu(host, menus);
 
   /** The selected bars, when the bar asked for is one of them or none is; else that bar alone. */
@@ -37,7 +46,7 @@ export function makeViewMenus(host: DeskHost): ViewMenus {
   };
   const corner = (label: string, text: string, testid: string, open: (opener: HTMLElement) => void) => {
     const attrs = { type: "button", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": label };
-    const button = h("button", {
+    const button: HTMLButtonElement = h("button", {
       class: "mgnb-button mgnb-corner-button",
       text,
       title: label,
@@ -55,6 +64,10 @@ export function makeViewMenus(host: DeskHost): ViewMenus {
     menus.open(pages.bars(...barsAt(span ? span[0] : ui.cursor[1])), opener);
   });
   barsButton.append(icon("chevron"));
+  const corners = [
+    [addTrack, strings.addTrack],
+    [barsButton, strings.barMenuLabel],
+  ] as const;
   const strip = h("div", { class: "mgnb-corner" }, addTrack, barsButton);
   root.querySelector(".mgnb-side")?.append(strip);
 
@@ -75,7 +88,7 @@ export function makeViewMenus(host: DeskHost): ViewMenus {
   };
   surface.addEventListener("contextmenu", onContext, { signal });
   files.listen(signal);
-  const empty = makeEmpty(host, files);
+  const empty = makeEmpty(host, files, opened);
   host.body.append(empty.element);
 
   return {
@@ -83,6 +96,7 @@ export function makeViewMenus(host: DeskHost): ViewMenus {
     open: (page, opener) => menus.open(page, opener),
     tempo: (opener) => menus.open(pages.tempo(), opener),
     files: (opener) => {
+      filesButton = opener;
       const page = files.page();
       menus.open({ ...page, items: [...(page.items ?? []), null, midi.item(opener)] }, opener);
     },
@@ -92,7 +106,11 @@ export function makeViewMenus(host: DeskHost): ViewMenus {
     },
     targets: (opener) => menus.open(targetPage(store), opener),
     update: () => {
-      strip.hidden = !store.editable;
+      strip.hidden = !store.mayEdit;
+      for (const [button, hint] of corners) {
+        button.disabled = !store.editable;
+        button.title = store.editable ? hint : strings.takesFirst;
+      }
       empty.update();
     },
   };
