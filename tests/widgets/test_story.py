@@ -171,7 +171,7 @@ def test_4_four_takes_are_compared_and_mixed_while_the_loop_plays(story: Story) 
     story.button("generate").click()
     eventually(lambda: story.eval("len(roll.takes)"), 4, 60)
     assert story.root.locator(".mgnb-take").count() == 5
-    assert all("Adherence" in story.button(f"take-{number}").inner_text() for number in range(1, 5))
+    assert all("As asked" in story.button(f"take-{number}").inner_text() for number in range(1, 5))
     story.focus()
     bars = {"1": 4, "2": 5, "3": 6, "4": 7}  # take by key, and the bar that it is for
     for key, bar in bars.items():
