@@ -7,6 +7,8 @@ import traitlets as t
 
 from midigpt_nb import Bar, InfillEditor, Note, PianoRoll, Score, Track
 
+DENSITY = "bar_note_density"
+
 
 def short_piece() -> Score:
     return Score([Track([Bar([Note(60, 90, 0, 12)]), Bar([])], name="Solo")])
@@ -20,7 +22,7 @@ def decided(roll: InfillEditor) -> dict:
 def decide(roll: InfillEditor) -> dict:
     roll.select(tracks=[0, 3], bars=[1, 9])
     roll.attributes = {"track": {0: {"note_density": 3}, 3: {"note_density": 4}},
-                       "bar": {0: {1: {"d": 1}, 9: {"d": 2}}, 3: {0: {"d": 5}}}}  # fmt: skip
+                       "bar": {0: {1: {DENSITY: 1}, 9: {DENSITY: 2}}, 3: {0: {DENSITY: 5}}}}  # fmt: skip
     roll.plan = {"roles": {"0": {"bars": {"1": "hidden", "9": "locked"}}, "3": {"track": "ignore"}}}
     roll.mix = {"0": {"muted": True}, "3": {"volume": 40}}
     roll.loop = [1, 9]
@@ -29,7 +31,7 @@ def decide(roll: InfillEditor) -> dict:
 
 
 FITTED = {
-    "attributes": {"track": {"0": {"note_density": 3}}, "bar": {"0": {"1": {"d": 1}}}},
+    "attributes": {"track": {"0": {"note_density": 3}}, "bar": {"0": {"1": {DENSITY: 1}}}},
     "plan": {"roles": {"0": {"bars": {"1": "hidden"}}}},
     "mix": {},  # the tracks of another piece are other tracks
     "selection": {"cells": [[0, 1]]},
@@ -56,7 +58,10 @@ def test_what_was_said_meanwhile_is_not_overruled(example) -> None:
     roll.loop = [0, 1]
     roll.undo()
     assert roll.attributes["track"] == {"0": {"note_density": 7}, "3": {"note_density": 4}}
-    assert roll.attributes["bar"] == {"0": {"9": {"d": 2}}, "3": {"0": {"d": 5}}}
+    assert roll.attributes["bar"] == {
+        "0": {"9": {DENSITY: 2}},
+        "3": {"0": {DENSITY: 5}},
+    }
     assert roll.loop == [0, 1]
 
 
@@ -98,12 +103,15 @@ def test_a_name_that_several_tracks_have_is_refused_with_their_numbers(example) 
 def test_wishes_name_their_tracks(example) -> None:
     roll = PianoRoll(example)
     bass = str(example.track_names.index("Bass"))
-    roll.attributes = {"track": {"Bass": {"note_density": 4}}, "bar": {"Bass": {2: {"d": 1}}}}
-    assert roll.attributes == {"track": {bass: {"note_density": 4}}, "bar": {bass: {"2": {"d": 1}}}}
+    roll.attributes = {"track": {"Bass": {"note_density": 4}}, "bar": {"Bass": {2: {DENSITY: 1}}}}
+    assert roll.attributes == {
+        "track": {bass: {"note_density": 4}},
+        "bar": {bass: {"2": {DENSITY: 1}}},
+    }
     with pytest.raises(t.TraitError, match="no track is named 'Tuba'"):
-        roll.attributes = {"bar": {"Tuba": {2: {"d": 1}}}}
+        roll.attributes = {"bar": {"Tuba": {2: {DENSITY: 1}}}}
     with pytest.raises(t.TraitError, match="already, under another name"):
-        roll.attributes = {"track": {"Bass": {"d": 4}, bass: {"d": 1}}}
+        roll.attributes = {"track": {"Bass": {DENSITY: 4}, bass: {DENSITY: 1}}}
 
 
 def test_a_generation_takes_wishes_by_name(engine, example) -> None:
