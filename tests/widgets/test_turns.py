@@ -179,4 +179,4 @@ def test_t8_the_same_music_in_slices_of_50_ms(
     print(f"{len(own)} slices; longest: {1000 * own[0]:.0f} ms, {1000 * clock[0]:.0f} ms by the clock")
     # By the clock a slice takes as long as the machine's other programs let it.
     busy = max(1.0, os.getloadavg()[0])  # caches and clock are shared, so own work takes longer, too
-    assert len(own) > 20 and own[1] <= turns.SLICE_SECONDS * busy and own[0] <= 0.2 * busy, own[:5]
+    assert len(own) > 20 and own[0] <= turns.SLICE_SECONDS * busy, own[:5]
