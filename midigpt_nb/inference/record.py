@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,11 +50,12 @@ def make_record(
         "score_hash": score.hash(),
         "result_hash": None if result is None else result.hash(),
         "status": status,
-        "versions": _versions(),
+        "versions": dict(_versions()),
     }
 
 
-def _versions() -> dict[str, str]:
+@cache  # a file is read for it
+def _versions() -> Mapping[str, str]:
     from midigpt_nb import __version__
 
     found = {"midigpt_nb": __version__, "python": platform.python_version(), "numpy": np.__version__}

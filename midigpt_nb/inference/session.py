@@ -279,6 +279,8 @@ class SamplingSession:
         self._main = runs[0]
         works = [(run.take, _ended(run)) for run in runs]
         yield from self._listened(call, drive(works, call.loop, WIDTH))
+        if call.loop.patient:
+            yield None
         self._settle(runs[self.last_takes().best.number])
 
     def _checked(self) -> Takes:

@@ -337,7 +337,7 @@ class InfillEditor(AttributeLanes):
                     self._on_event(job, base, event)
                 yield
             if job._waits:
-                self._offer(job, base, session)
+                yield from self._offer(job, base, session)
             if not job.done:
                 self._finish(job, "error", error=MidiGPTError("the session ended without a result"))
         except (KeyboardInterrupt, GeneratorExit):  # only where who waits does the work
@@ -400,10 +400,14 @@ class InfillEditor(AttributeLanes):
             job.partial = event.score
             self._finish(job, "error", error=event.error or MidiGPTError("generation failed"))
 
-    def _offer(self, job: Job, base: State, session: SamplingSession) -> None:
+    def _offer(self, job: Job, base: State, session: SamplingSession) -> Iterator[None]:
         """The takes of a job have ended: open those that wrote something."""
-        results = session.last_takes()
-        takes = [RollTake.of(take, job, base, session) for take in results if take.cells]
+        results, takes = session.last_takes(), []
+        for take in results:
+            yield
+            if take.cells:
+                takes.append(RollTake.of(take, job, base, session))
+        yield
         with self._locked():
             if job.done:
                 return
