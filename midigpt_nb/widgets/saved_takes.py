@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from midigpt_nb.errors import MidiGPTError, ProjectError
+from midigpt_nb.errors import MidiGPTError, ProjectError, brief
 from midigpt_nb.widgets.document import Cell, State, cell_notes, same_bars
 from midigpt_nb.widgets.takes import MAX_TAKES, RollTake
 
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["open_takes", "plain_takes"]
 
-_NUMBERS = {"seed": int, "log_prob": float, "novelty": float, "notes": int, "number": int}
+_NUMBERS: dict[str, type] = {"seed": int, "log_prob": float, "novelty": float, "notes": int, "number": int}
 _TEXTS = ("id", "status", "label", "python")
+_LARGEST_OF = {"seed": 2**256, "notes": 2**31, "number": 2**31}
 _LONGEST_TEXT = 20_000
+_LONGEST_NAME = 200
+_MOST_ROWS = 2**22  # bars of all tracks together; see score/from_midi.cpp
 
 Rows = list[list[Any]]
 
@@ -77,7 +81,7 @@ def _with(table: ScoreTable, rows: Rows) -> tuple[ScoreTable, tuple[Cell, ...]]:
 
 def _whole(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{value!r} is no track or bar")
+        raise ValueError(f"{brief(value)} is no track or bar; allowed: a whole number from 0")
     return value
 
 
@@ -89,15 +93,20 @@ def _take(told: Mapping[str, Any], state: State) -> RollTake:
     for name, kind in _NUMBERS.items():
         value = told[name]
         if isinstance(value, bool) or not isinstance(value, (kind, int)):
-            raise ValueError(f"{name} is {value!r}")
+            raise ValueError(f"{name} is {brief(value)}; allowed: a {kind.__name__}")
         facts[name] = kind(value)
+        if kind is float and not math.isfinite(facts[name]):
+            raise ValueError(f"{name} is {value!r}; allowed: a finite number")
+        if name in _LARGEST_OF and not 0 <= facts[name] < _LARGEST_OF[name]:
+            raise ValueError(f"{name} is {brief(value)}; allowed: 0..{_LARGEST_OF[name] - 1}")
     for name in _TEXTS:
         if not isinstance(told[name], str) or len(told[name]) > _LONGEST_TEXT:
-            raise ValueError(f"{name} is no text")
+            given = brief(told[name])
+            raise ValueError(f"{name} is {given}; allowed: a text of at most {_LONGEST_TEXT} characters")
         facts[name] = told[name]
     adherence = told.get("adherence")
-    if adherence is not None and (isinstance(adherence, bool) or not isinstance(adherence, int | float)):
-        raise ValueError(f"adherence is {adherence!r}")
+    if not _is_share(adherence):
+        raise ValueError(f"adherence is {brief(adherence)}; allowed: a number 0..1, or null")
     record, plan = told["record"], told.get("plan", {})
     if not isinstance(record, dict) or not isinstance(plan, dict) or not told["cells"]:
         raise ValueError("it says nothing about how it was made")
@@ -110,8 +119,8 @@ def _take(told: Mapping[str, Any], state: State) -> RollTake:
     if base_table is not state.table:
         nothing = np.zeros(base_table.n_notes, np.uint8)
         base = State(state.source, base_table, nothing.astype(np.uint32), nothing)
-    rows = [AttributeReport(**{**row, "bars": tuple(row["bars"])}) for row in told.get("report", [])]
-    report = Report(rows, [str(text) for text in told.get("remarks", [])])
+    rows = [AttributeReport(**own) for own in _checked_rows("report", told.get("report", []), _REPORT)]
+    report = Report(rows, _remarks(told.get("remarks", [])))
     _add_chords(report, told.get("chords", []))
     return RollTake(
         **facts,
@@ -127,7 +136,85 @@ def _take(told: Mapping[str, Any], state: State) -> RollTake:
 
 
 def _add_chords(report: Any, chords: Sequence[Mapping[str, Any]]) -> None:
-    if chords:
+    rows = _checked_rows("chords", chords, _CHORDS)
+    if rows:
         from midigpt_nb.inference.chord_control import ChordRow
 
-        report.chords = [ChordRow(**row) for row in chords]
+        report.chords = [ChordRow(**row) for row in rows]
+
+
+# ----------------------------------------------------------------------------------------- rows of a report
+
+Check = tuple[Callable[[Any], bool], str]
+_LARGEST = 2**31
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < _LARGEST
+
+
+def _is_level(value: Any) -> bool:
+    return value is None or (type(value) is int and -_LARGEST <= value < _LARGEST)
+
+
+def _is_short_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST_NAME
+
+
+def _is_share(value: Any) -> bool:
+    return value is None or (type(value) in (int, float) and 0 <= value <= 1)  # NaN is not
+
+
+def _are_bars(value: Any) -> bool:
+    return isinstance(value, list) and len(value) <= _MOST_ROWS and all(map(_is_count, value))
+
+
+_COUNT: Check = (_is_count, "a whole number from 0")
+_BAR: Check = (
+    lambda value: value is None or _is_count(value),
+    "a whole number from 0, or null for the track",
+)
+_LEVEL: Check = (_is_level, "a whole number, or null")
+_NAME: Check = (_is_short_text, "a short text")
+# TABLES: what each entry of a row may hold.
+_REPORT: dict[str, Check] = {
+    "track": _COUNT,
+    "bar": _BAR,
+    "name": _NAME,
+    "size": (lambda value: _is_count(value) and value > 0, "a whole number from 1"),
+    "requested": _LEVEL,
+    "announced": _LEVEL,
+    "realised": _LEVEL,
+    "bars": (_are_bars, "a list of whole numbers from 0"),
+}
+_CHORDS: dict[str, Check] = {
+    "track": _COUNT,
+    "bar": _COUNT,
+    "chord": _NAME,
+    "how": _NAME,
+    "share": (_is_share, "a number 0..1, or null"),
+    "name": _NAME,
+    "announced": (lambda value: value is None, "null"),
+}
+
+
+def _checked_rows(path: str, rows: Any, table: Mapping[str, Check]) -> list[dict[str, Any]]:
+    """Rows in which every entry is what the table says. Raises ValueError with path, value and choices."""
+    if not isinstance(rows, list) or len(rows) > _MOST_ROWS:
+        raise ValueError(f"{path} is {brief(rows)}; allowed: a list of at most {_MOST_ROWS} rows")
+    for i, row in enumerate(rows):
+        if not isinstance(row, dict) or set(row) != set(table):
+            raise ValueError(f"{path}[{i}] is {brief(row)}; allowed: the entries {', '.join(table)}")
+        for name, (fits, allowed) in table.items():
+            if not fits(row[name]):
+                raise ValueError(f"{path}[{i}][{name!r}] is {brief(row[name])}; allowed: {allowed}")
+    return [{name: tuple(v) if isinstance(v, list) else v for name, v in row.items()} for row in rows]
+
+
+def _remarks(texts: Any) -> list[str]:
+    if not isinstance(texts, list) or len(texts) > _MOST_ROWS:
+        raise ValueError(f"remarks is {brief(texts)}; allowed: a list of at most {_MOST_ROWS} texts")
+    for i, text in enumerate(texts):
+        if not isinstance(text, str) or len(text) > _LONGEST_TEXT:
+            raise ValueError(f"remarks[{i}] is {brief(text)}; allowed: a text")
+    return list(texts)

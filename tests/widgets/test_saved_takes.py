@@ -12,6 +12,7 @@ import pytest
 from midigpt_nb import InfillEditor, PianoRoll, Score
 from midigpt_nb.errors import ProjectError
 from midigpt_nb.inference import replay
+from midigpt_nb.widgets import saved_takes
 from midigpt_nb.widgets.project import Project
 from midigpt_nb.widgets.protocol import unpack_notes
 
@@ -115,3 +116,84 @@ def test_o6_a_damaged_take_is_refused_in_words(saved: Any, engine: Any, tmp_path
             refused += 1
             assert str(problem), name
     assert refused > 20
+
+
+HOSTILE: dict[str, tuple[str, Any, str]] = {
+    "text for a number": ("track", "1", r"report\[0\]\['track'\] is '1'; allowed: a whole number from 0"),
+    "a truth value": ("size", True, r"report\[0\]\['size'\] is True; allowed: a whole number from 1"),
+    "a broken number": ("requested", 2.5, r"\['requested'\] is 2.5; allowed: a whole number, or null"),
+    "a huge number": ("realised", 10**30, r"\['realised'\] is 10{10,}"),
+    "a number below 0": ("bar", -1, r"\['bar'\] is -1; allowed: a whole number from 0, or null"),
+    "a nested list": ("bars", [[4], 5], r"\['bars'\] is \[\[4\], 5\]; allowed: a list of whole numbers"),
+    "a text for a list": ("bars", "45", r"\['bars'\] is '45'"),
+    "a list for a text": ("name", ["note_density"], r"\['name'\] is \['note_density'\]; allowed: a short"),
+    "an endless text": ("name", "x" * 10**5, r"\['name'\] is 'xxx"),
+    "an object": ("announced", {"a": 1}, r"\['announced'\] is {'a': 1}"),
+    "an entry too many": ("more", 1, r"report\[0\] is .*; allowed: the entries track, bar, name"),
+}  # fmt: skip
+
+
+def _with(path: Path, place: Path, change: Any) -> Path:
+    project = Project.load(path)
+    change(project.takes[0])
+    project.save(place)
+    return place
+
+
+def test_o6_rows_of_a_report_are_checked_entry_by_entry(saved: Any, engine: Any, tmp_path: Path) -> None:
+    _, path = saved
+    for case, (name, value, words) in HOSTILE.items():
+        bad = _with(
+            path, tmp_path / "bad.mgnb", lambda take, own={name: value}: take["report"][0].update(own)
+        )
+        with pytest.raises(ProjectError, match=f"an open take in this file is damaged: .*{words}"):
+            InfillEditor.from_file(bad, engine)
+        assert PianoRoll.from_file(bad).score == Score.from_midi(_midi_of(bad, tmp_path)), case
+
+
+def _midi_of(path: Path, folder: Path) -> Path:
+    place = folder / "score.mid"
+    Project.load(path).score.to_midi(place)
+    return place
+
+
+CHORD = {"track": 1, "bar": 4, "chord": "Am", "how": "soft", "share": 0.5, "name": "chord", "announced": None}
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "words"),
+    [
+        ("chords", [{**CHORD, "share": 1.5}], r"chords\[0\]\['share'\] is 1.5; allowed: a number 0..1"),
+        ("chords", [{**CHORD, "share": "0.5"}], r"\['share'\] is '0.5'"),
+        ("chords", [{**CHORD, "track": None}], r"chords\[0\]\['track'\] is None; allowed: a whole number"),
+        ("chords", [{"track": 1}], r"chords\[0\] is {'track': 1}; allowed: the entries track, bar, chord"),
+        ("chords", {"0": CHORD}, "chords is {.*; allowed: a list"),
+        ("report", {"rows": []}, "report is {'rows': .*; allowed: a list"),
+        ("report", ["row"], r"report\[0\] is 'row'; allowed: the entries"),
+        ("remarks", ["good", 3], r"remarks\[1\] is 3; allowed: a text"),
+        ("remarks", "abc", "remarks is 'abc'; allowed: a list"),
+        ("adherence", 7, "adherence is 7; allowed: a number 0..1, or null"),
+        ("adherence", [1], r"adherence is \[1\]"),
+        ("log_prob", 10**400, "too large"),
+        ("novelty", "1", "novelty is '1'; allowed: a float"),
+        ("number", -1, r"number is -1; allowed: 0\.\."),
+        ("notes", 2**40, r"notes is 1099511627776; allowed: 0\.\.2147483647"),
+        ("label", 5, "label is 5; allowed: a text of at most 20000 characters"),
+    ],
+)  # fmt: skip
+def test_o6_facts_of_a_take_are_checked(
+    saved: Any, engine: Any, tmp_path: Path, entry: str, value: Any, words: str
+) -> None:
+    _, path = saved
+    bad = _with(path, tmp_path / "bad.mgnb", lambda take: take.update({entry: value}))
+    with pytest.raises(ProjectError, match=f"an open take in this file is damaged: .*{words}"):
+        InfillEditor.from_file(bad, engine)
+
+
+def test_o6_nan_in_a_report_is_refused_before_or_as_it_is_read() -> None:
+    """The JSON of a file says NaN only when something else wrote it."""
+    for share in (float("nan"), float("inf"), -0.1):
+        with pytest.raises(ValueError, match=r"chords\[0\]\['share'\] is "):
+            saved_takes._checked_rows("chords", [{**CHORD, "share": share}], saved_takes._CHORDS)
+    (kept,) = saved_takes._checked_rows("chords", [CHORD], saved_takes._CHORDS)
+    assert kept == CHORD
