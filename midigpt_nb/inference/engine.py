@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from midigpt_nb.errors import CheckpointError, CheckpointNotFound
+from midigpt_nb.errors import CheckpointError, CheckpointNotFound, GenerationError
 from midigpt_nb.inference.backends.base import Backend, load_backend
 from midigpt_nb.inference.checkpoint import Checkpoint, ModelSource, checkpoint_exists, read_checkpoint
 from midigpt_nb.inference.controls import available_controls, model_facts
@@ -191,6 +191,15 @@ class InferenceEngine:
         limits, microtiming = self.limits, bool(self.tokenizer.config.emit_delta_tokens)
         return Piece.of(
             table, self.tokenizer.vocab, limits.resolution, limits.time_signatures, min_bars, microtiming
+        )
+
+    def no_numbers(self) -> GenerationError:
+        """What to raise when the model answers with NaN or infinity: music drawn from that would be noise."""
+        file = f" ({self.source.path.name})" if self.source.path is not None else ""
+        return GenerationError(
+            f"the model {self.name!r}{file} cannot be used: its weights hold values that are not numbers, or "
+            "that become so in computing; fetch or export the file again, load it with dtype='float32', or "
+            "choose another model"
         )
 
     def __repr__(self) -> str:

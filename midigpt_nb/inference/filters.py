@@ -12,13 +12,35 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["apply_filters", "draw", "filters_active", "log_softmax", "softmax", "top_k", "top_p"]
+__all__ = [
+    "NotNumbers",
+    "apply_filters",
+    "draw",
+    "filters_active",
+    "log_softmax",
+    "softmax",
+    "top_k",
+    "top_p",
+]
 
 Row = NDArray[np.float64]
 
 
+class NotNumbers(ArithmeticError):
+    """Logits hold NaN or plus infinity: whatever is drawn from them is noise. Callers outside the package
+    meet the `GenerationError` that `InferenceEngine.no_numbers` makes of it.
+    """
+
+
+def _uniform(peak: float, n: int) -> Row:
+    """Probabilities where the highest logit is not finite: equal ones when all tokens are impossible."""
+    if peak == -math.inf:
+        return np.full(n, 1.0 / n)
+    raise NotNumbers(f"the highest logit is {peak}")
+
+
 def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> Row:
-    """Probabilities of logits / temperature. Uniform when the logits say nothing usable (NaN, all -inf).
+    """Probabilities of logits / temperature; uniform when all are -inf. Raises `NotNumbers` for NaN and +inf.
 
     >>> softmax(np.array([0.0, 0.0])).tolist()
     [0.5, 0.5]
@@ -26,14 +48,14 @@ def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> Row:
     x = np.asarray(logits, dtype=np.float64)
     peak = x.max()
     if not math.isfinite(peak):
-        return np.full(len(x), 1.0 / len(x))
+        return _uniform(peak, len(x))
     # The peak goes first, so that however cold it is nothing overflows.
     x = np.exp((x - peak) / max(temperature, 1e-200))
     return x / x.sum()
 
 
 def log_softmax(logits: NDArray[np.floating]) -> Row:
-    """Natural logarithms of the probabilities at temperature 1. Uniform when the logits say nothing usable.
+    """Natural logarithms of the probabilities at temperature 1; see `softmax`.
 
     >>> log_softmax(np.array([0.0, 0.0])).round(3).tolist()
     [-0.693, -0.693]
@@ -41,7 +63,7 @@ def log_softmax(logits: NDArray[np.floating]) -> Row:
     x = np.asarray(logits, dtype=np.float64)
     peak = x.max()
     if not math.isfinite(peak):
-        return np.full(len(x), -math.log(len(x)))
+        return np.log(_uniform(peak, len(x)))
     x = x - peak
     return x - math.log(np.exp(x).sum())
 

@@ -15,6 +15,7 @@ from midigpt_nb.inference.asked_onsets import missing_onsets
 from midigpt_nb.inference.chord_control import chord_report
 from midigpt_nb.inference.controls import may_be_empty
 from midigpt_nb.inference.events import Event, Finished, Status, StepFinished, StepStarted
+from midigpt_nb.inference.filters import NotNumbers
 from midigpt_nb.inference.piece import Cell, Piece
 from midigpt_nb.inference.planning import Said
 from midigpt_nb.inference.report import Report, attribute_report
@@ -162,6 +163,7 @@ class TakeRun:
             bar_lengths=self.planner.bar_lengths,
             may_be_empty=lambda cell: may_be_empty(self.planner.request, *cell),
             watch=watching(engine.symbols, log, self._doubts),
+            in_words=self.planner.in_words,
         )
 
     def _decoded(self, seconds: float) -> None:
@@ -186,7 +188,7 @@ class TakeRun:
             if stopped and self.missing:
                 raise BudgetSpent(
                     f"{self.limits.used_up()} ended it: {len(self.progress.written)} bars are finished, "
-                    f"{len(self.missing)} are as they were",
+                    f"{len(self.missing)} are as they were: {self.planner.in_words(self.missing)}",
                 )
             if self.progress.failures:
                 raise self.progress.failures[0]
@@ -194,6 +196,10 @@ class TakeRun:
         except GenerationError as failure:
             self.status = "budget" if isinstance(failure, BudgetSpent) else "failed"
             self.error = failure
+        except NotNumbers as failure:
+            self.status = "failed"
+            self.error = self.engine.no_numbers()
+            self.error.__cause__ = failure
         except Exception as failure:  # the model broke: say so, and keep what was finished
             self.status = "failed"
             self.error = GenerationError(f"the model failed ({type(failure).__name__}: {failure})")

@@ -20,7 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midigpt_nb.errors import GrammarDeadlock
-from midigpt_nb.inference.filters import apply_filters, draw, filters_active, log_softmax, softmax
+from midigpt_nb.inference.filters import (
+    NotNumbers,
+    apply_filters,
+    draw,
+    filters_active,
+    log_softmax,
+    softmax,
+)
 from midigpt_nb.inference.rng import SeedStream
 
 if TYPE_CHECKING:
@@ -289,6 +296,8 @@ class DecodeLoop:
             self._draw(row, logits)
         except GrammarDeadlock as deadlock:
             row.deadlock = deadlock
+        except NotNumbers as failure:  # as in `round`: the model is the same for every row
+            self.failure, self.stopped = failure, "failed"
 
     def _let_go(self) -> None:
         for i in reversed(range(len(self._seats))):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midigpt_nb.errors import VocabularyError
-from midigpt_nb.inference.filters import log_softmax
+from midigpt_nb.inference.filters import NotNumbers, log_softmax
 
 if TYPE_CHECKING:
     from midigpt_nb.inference.backends.base import Backend
@@ -24,14 +24,18 @@ def score_tokens(engine: InferenceEngine, prompt: Prompt | None, ids: Sequence[i
 
     Returns ``log_probs`` (list), ``total_logp``, ``n_tokens``, ``per_type``: type name -> {mean, sum, n}. An
     illegal id has -inf; the grammar cannot follow it, so what comes after it is measured against the whole
-    vocabulary. Beyond the model's context the window moves on by half of it.
+    vocabulary. Beyond the model's context the window moves on by half of it. Raises `VocabularyError` for an
+    id outside the vocabulary, `GenerationError` when the model's weights are damaged.
     """
     ids = [int(token) for token in ids]
     wrong = [token for token in ids if not 0 <= token < engine.backend.vocab_size]
     if wrong:
         last = engine.backend.vocab_size - 1
         raise VocabularyError(f"token {wrong[0]} is outside the vocabulary 0..{last}")
-    log_probs = [] if prompt is None else _log_probs(engine, prompt, ids)
+    try:
+        log_probs = [] if prompt is None else _log_probs(engine, prompt, ids)
+    except NotNumbers as failure:
+        raise engine.no_numbers() from failure
     types = [engine.symbols.type_name(token) for token in ids[: len(log_probs)]]
     per_type = {}
     for name in dict.fromkeys(types):

@@ -274,7 +274,7 @@ class SamplingSession:
         if n < 1:
             raise RequestValidationError([Problem("n", n, "is too few", ">= 1")])
 
-    def _takes(self, call: _Call, n: int) -> Iterator[Event]:
+    def _takes(self, call: _Call, n: int) -> Iterator[Any]:
         runs = call.runs = [self._take_run(call, i, keep_going=False) for i in range(n)]
         self._main = runs[0]
         works = [(run.take, _ended(run)) for run in runs]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from midigpt_nb.inference.filters import softmax
+from midigpt_nb.inference.filters import NotNumbers, softmax
 
 if TYPE_CHECKING:
     from midigpt_nb.inference.piece import Cell
@@ -96,15 +96,25 @@ class NoteDoubt:
         raw = self.drawn[1]
         if raw is None or raw[2] is None:
             return []
-        shares = np.ones(1) if raw[1] is None else softmax(raw[1])
+        shares = np.ones(1) if raw[1] is None else _shares(raw[1])
         best = np.argsort(-shares, kind="stable")[:TOP]
         return [(values[raw[2][i]], float(shares[i])) for i in best.tolist()]
+
+
+def _shares(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Probabilities of the tokens of a kind; logits that are no numbers say nothing about any of them. (No
+    note is drawn from such; see `sampler`.)
+    """
+    try:
+        return softmax(logits)
+    except NotNumbers:
+        return np.full(len(logits), 1.0 / len(logits))
 
 
 def _entropy(logits: NDArray[np.float32] | None) -> float:
     if logits is None:
         return 0.0
-    q = softmax(logits)
+    q = _shares(logits)
     q = q[q > 0]
     return max(0.0, float(-(q * np.log2(q)).sum()))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from midigpt_nb.inference.filters import apply_filters, draw, softmax
+from midigpt_nb.inference.filters import NotNumbers, apply_filters, draw, log_softmax, softmax
 
 NOTES = [0.5, 0.2, 0.15, 0.05, 0.1]  # four notes, then a bar end
 FOUR = [True, True, True, True, False]
@@ -64,9 +64,17 @@ def test_ties_are_broken_by_position_and_exactly_k_survive():
     assert got.tolist() == [0.5, 0.5, 0, 0, 0, 0]
 
 
-@pytest.mark.parametrize("logits", [[np.nan, 1.0], [-np.inf, -np.inf]])
-def test_a_row_that_says_nothing_becomes_uniform(logits):
-    assert softmax(np.array(logits)).tolist() == [0.5, 0.5]
+def test_a_row_of_impossible_tokens_becomes_uniform():
+    assert softmax(np.array([-np.inf, -np.inf])).tolist() == [0.5, 0.5]
+    assert log_softmax(np.array([-np.inf, -np.inf])).tolist() == [-np.log(2), -np.log(2)]
+    assert softmax(np.array([-np.inf, 3.0])).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("logits", [[np.nan, 1.0], [np.nan, np.nan], [np.inf, 1.0], [np.inf, -np.inf]])
+@pytest.mark.parametrize("function", [softmax, log_softmax])
+def test_a_row_that_holds_no_numbers_is_refused(function, logits):
+    with pytest.raises(NotNumbers, match=r"the highest logit is (nan|inf)"):
+        function(np.array(logits))
 
 
 def test_temperature_sharpens_and_flattens():
