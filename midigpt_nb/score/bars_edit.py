@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "arranged",
     "kept_plan",
+    "midi_in_order",
     "origin_tracks",
     "own_file",
     "plan_of",
@@ -217,35 +218,69 @@ def _with_chunks_in_order(score: Score) -> Score:
     source = score._source
     if source is None:
         return score
-    if None not in origin_tracks(source.origin, score.table):
-        return _with_chunk_order(
-            score, source, [old or 0 for old in origin_tracks(source.origin, score.table)]
-        )
-    data = score.to_midi()
-    assert data is not None
+    origins = origin_tracks(source.origin, score.table)
+    known = [old for old in origins if old is not None]
+    if len(known) == len(origins):
+        return _with_chunk_order(score, source, known)
+    data = score._midi_bytes(in_order=False)
     written = SourceFile(*_core.read_midi(data), source.n_dropped)
     place_of = _places_as_written(source.origin, score.table)
-    known = sorted(place for place in place_of if place >= 0)
-    if known != list(range(written.origin.n_tracks)) or not written.file.can_hold(score.table):
+    heard = sorted(place for place in place_of if place >= 0)
+    if heard != list(range(written.origin.n_tracks)) or not written.file.can_hold(score.table):
         return score
     sources = matched_sources(written.origin.resampled(score.resolution), score.table, place_of)
     table = with_note_sources(score.table, sources)
     return _with_chunk_order(score._like(table, written), written, place_of)
 
 
+def midi_in_order(score: Score, data: bytes) -> bytes:
+    """`data`, the file that a score with a source was written to, with its chunks in the order of the
+    score's tracks where a new track was put behind tracks that it stands before. Otherwise `data` itself.
+    """
+    source, table = score._source, score.table
+    if source is None or not _has_only_new_notes(table).any():
+        return data
+    place_of = _places_as_written(source.origin, table)
+    heard = [place for place in place_of if place >= 0]
+    sounding = zip(origin_tracks(source.origin, table), place_of, strict=True)
+    is_new = [old is None for old, place in sounding if place >= 0]
+    if is_new == sorted(is_new):  # new ones stand last in the score, too
+        return data
+    written = SourceFile(*_core.read_midi(data))
+    if sorted(heard) != list(range(written.origin.n_tracks)) or not written.file.can_hold(table):
+        return data
+    order = _chunk_order(written, place_of)
+    ordered, _ = written.assembled(file_arrangement(written.file, kept_plan(score)), chunk_order=order)
+    return data if ordered.n_dropped else ordered.rewritten(ordered.origin, [])  # no lyric goes for an order
+
+
+def _has_only_new_notes(table: _core.ScoreTable) -> np.ndarray:
+    """Per track with notes: whether none of them came from a file."""
+    track = _track_of_notes(table)
+    latest = np.full(table.n_tracks, -2)
+    np.maximum.at(latest, track, table.note_source)
+    return latest == -1
+
+
 def _with_chunk_order(score: Score, source: SourceFile, place_of: Sequence[int]) -> Score:
     """`place_of` is the track of the file that each track of the table is; -1 for one that is not in it."""
+    order = _chunk_order(source, place_of)
+    if order == sorted(order) or not source.file.can_hold(score.table):
+        return score
+    plan = file_arrangement(source.file, kept_plan(score))
+    ordered, event_of = source.assembled(plan, chunk_order=order)
+    return score._like(with_sources(score.table, event_of), ordered)
+
+
+def _chunk_order(source: SourceFile, place_of: Sequence[int]) -> list[int]:
+    """A new place for each chunk of a file, so that its tracks come in the order of `place_of`."""
     seats = source.file.track_sources
     chunks = [seats[place][0] for place in place_of if place >= 0]
     wanted = list(dict.fromkeys(chunks))
     order = list(range(source.file.n_chunks))
     for place, chunk in zip(sorted(wanted), wanted, strict=True):
         order[chunk] = place
-    if order == sorted(order) or not source.file.can_hold(score.table):
-        return score
-    plan = file_arrangement(source.file, kept_plan(score))
-    ordered, event_of = source.assembled(plan, chunk_order=order)
-    return score._like(with_sources(score.table, event_of), ordered)
+    return order
 
 
 def _places_as_written(origin: _core.ScoreTable, table: _core.ScoreTable) -> list[int]:

@@ -23,7 +23,7 @@ import numpy as np
 
 from midigpt_nb import _core
 from midigpt_nb.errors import ScoreError, brief
-from midigpt_nb.score import chords, edit
+from midigpt_nb.score import bars_edit, chords, edit
 from midigpt_nb.score import table as conversion
 from midigpt_nb.score.diff import ScoreDiff
 from midigpt_nb.score.general_midi import program_name
@@ -492,15 +492,13 @@ class Score:
 
         A score that came from a file is that file, with only the changed notes replaced: controllers, tempo
         changes, lyrics and text stay where they were. A track's new name is written unless it shares its
-        chunk with others.
+        chunk with others. A new track stands where it stands in the score.
 
-        `controllers_in_new_bars` says what becomes of the gestures that belonged to the notes of a bar
-        that were
-        all replaced (pitch bend, aftertouch, wheel, breath, expression, pedals): "keep" leaves them;
-        "silence"
-        takes them out, puts bend, aftertouch, wheel and pedals to rest at the start of the bar, and sets
-        all back to
-        what the file has where the bar ends. A channel on which another track sounds there is left alone.
+        `controllers_in_new_bars` says what becomes of the gestures that belonged to the notes of a bar that
+        were all replaced (pitch bend, aftertouch, wheel, breath, expression, pedals): "keep" leaves them;
+        "silence" takes them out, puts bend, aftertouch, wheel and pedals to rest at the start of the bar, and
+        sets all back to what the file has where the bar ends. A channel on which another track sounds there
+        is left alone.
 
         Raises `ScoreError` when the path cannot be written.
         """
@@ -519,14 +517,16 @@ class Score:
             raise ScoreError(f"cannot write {str(place)!r}: {reason}") from error
         return None
 
-    def _midi_bytes(self, *, silence_gestures: bool = False) -> bytes:
+    def _midi_bytes(self, *, silence_gestures: bool = False, in_order: bool = True) -> bytes:
+        """The file. With `in_order` false, new tracks stand at its end wherever they are in the score."""
         table, names = self.table, self._track_labels()
         for index, name in enumerate(names):
             if not isinstance(name, str):
                 raise ScoreError(f"tracks[{index}].name is {brief(name)}; allowed: text")
         if self._source is None:
             return _core.write_midi(table, names)
-        return self._source.rewritten(table, names, silence_gestures=silence_gestures)
+        data = self._source.rewritten(table, names, silence_gestures=silence_gestures)
+        return bars_edit.midi_in_order(self, data) if in_order else data
 
     def to_dict(self) -> dict[str, Any]:
         """The music as plain dictionaries and lists; `from_dict` reads them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -166,8 +167,11 @@ def test_quantising_keeps_what_a_tick_cannot_say_and_stays_inside_the_piece() ->
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda s: s.track("Bas"), r"no track is called 'Bas'.*did you mean 'Bass'\?"),
-        (lambda s: s.track(4), "track 4 does not exist; the tracks are: 0 'Drums', 1 'Bass'"),
+        (
+            lambda s: s.track("Bas"),
+            r"no track is named 'Bas'; there are 0 'Drums', 1 'Bass', .*; did you mean 'Bass'\?$",
+        ),
+        (lambda s: s.track(4), "track 4 does not exist; there are 0 'Drums', 1 'Bass'"),
         (lambda s: s.track(1.0), "track 1.0 does not exist"),
         (lambda s: s.track(True), "track True does not exist"),
         (lambda s: s[16], r"bar 16 does not exist; the score has 16 bars, 0..15"),
@@ -277,3 +281,42 @@ def test_an_order_with_a_silent_track_is_the_order_of_the_file(how: str, from_fi
         asked = score.reorder_tracks(order)
         wanted = [t.name for t in asked.tracks if t.bars[0].notes]
         assert Score.from_bytes(asked.to_midi()).track_names == wanted, order
+
+
+@pytest.mark.parametrize("from_file", [False, True])
+@pytest.mark.parametrize("silence", ["keep", "silence"])
+def test_a_silent_track_that_was_moved_is_written_at_its_place_when_it_gets_notes(
+    silence: str, from_file: bool
+) -> None:
+    score = Score([Track([Bar([Note(40 + 5 * i, 90, 0, 12)])], 8 * i, name=f"T{i}") for i in range(3)])
+    if from_file:
+        score = Score.from_bytes(score.to_midi())
+    score = score.add_track(33, name="New").add_track(34, name="Newer").set_tempo(90)
+    for order in itertools.permutations(range(5)):
+        asked = score.reorder_tracks(order)
+        asked = asked.add_notes("New", 0, [Note(70, 90, 0, 10)])
+        again = Score.from_bytes(asked.to_midi(controllers_in_new_bars=silence))
+        wanted = [name for name in asked.track_names if name != "Newer"]
+        assert again.track_names == wanted, order
+        assert again.tempo_map == asked.tempo_map
+        played = {name: asked.track(name).bars[0].notes for name in wanted}
+        assert {t: again.track(t).bars[0].notes for t in wanted} == played
+        both = Score.from_bytes(asked.add_notes("Newer", 0, [Note(71, 90, 0, 10)]).to_midi())
+        assert both.track_names == asked.track_names, order
+
+
+def test_a_track_that_is_put_into_the_middle_of_a_file_keeps_all_its_other_events(score: Score) -> None:
+    def events(one: Score) -> Counter[tuple[int, bytes]]:
+        file = one.source.file  # type: ignore[union-attr]
+        return Counter((tick, data) for _, tick, data in map(file.event, range(file.n_events)))
+
+    last = score.add_track(48, name="Strings").add_notes("Strings", 3, [Note(55, 80, 0, 480)])
+    middle = score.add_track(48, name="Strings").reorder_tracks([0, 4, 1, 2, 3])
+    middle = middle.add_notes("Strings", 3, [Note(55, 80, 0, 480)])
+    written, moved = Score.from_bytes(last.to_midi()), Score.from_bytes(middle.to_midi())
+    assert written.track_names == [*score.track_names, "Strings"]
+    assert moved.track_names == ["Drums", "Strings", *score.track_names[1:]]
+    assert moved == written.reorder_tracks([0, 4, 1, 2, 3])
+    assert not events(score) - events(moved)
+    assert score.to_midi() == Score.example().to_midi()
+    assert middle.delete_track("Strings") == score
