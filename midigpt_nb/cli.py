@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from midigpt_nb.errors import GenerationCancelled, MidiGPTError
+from midigpt_nb.errors import GenerationCancelled, MidiGPTError, ScoreError
+from midigpt_nb.score.places import no_such_track, track_named
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -165,11 +166,12 @@ def choose(score: Score, track: int | str | None, bars: tuple[int, int] | None) 
         drums = score.table.tracks[:, 2]
         track = 1 + int(drums.argmin())  # drum tracks have 1 there
     elif isinstance(track, str):
-        same = [k for k, name in enumerate(score.track_names, 1) if name.casefold() == track.casefold()]
-        track = same[0] if len(same) == 1 else track
-    if isinstance(track, str) or not 1 <= track <= score.n_tracks:
-        names = ", ".join(f"{k} ({name})" for k, name in enumerate(score.track_names, start=1))
-        raise UsageError(f"there is no track {track}; the tracks are {names}")
+        try:
+            track = 1 + track_named(track, score.track_names, first=1)
+        except ScoreError as unclear:
+            raise UsageError(str(unclear)) from None
+    if not 1 <= track <= score.n_tracks:
+        raise UsageError(no_such_track(track, score.track_names, first=1))
     if bars is None:
         last = min(DEFAULT_BARS[1], score.n_bars)
         bars = (max(1, last - (DEFAULT_BARS[1] - DEFAULT_BARS[0])), last)

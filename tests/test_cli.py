@@ -54,15 +54,26 @@ def test_what_is_rewritten(
 @pytest.mark.parametrize(
     ("track", "bars", "message"),
     [
-        pytest.param(3, None, r"no track 3; the tracks are 1 \(Kit\), 2 \(Bass\)", id="no such track"),
-        pytest.param(0, None, "no track 0", id="tracks count from 1"),
-        pytest.param("Lute", None, r"no track Lute; the tracks are 1 \(Kit\)", id="no such name"),
+        pytest.param(3, None, "track 3 does not exist; there are 1 'Kit', 2 'Bass'", id="no such track"),
+        pytest.param(0, None, "track 0 does not exist; there are 1 'Kit'", id="tracks count from 1"),
+        pytest.param(
+            "Lute", None, "no track is named 'Lute'; there are 1 'Kit', 2 'Bass'$", id="no such name"
+        ),
+        pytest.param("Bas", None, r"there are 1 'Kit', 2 'Bass'; did you mean 'Bass'\?", id="nearly a name"),
         pytest.param(1, (15, 17), "no bar 17; the piece has bars 1-16", id="past the end"),
     ],
 )
 def test_wishes_that_do_not_fit_the_piece(track: int, bars: tuple[int, int] | None, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         choose(piece(), track, bars)
+
+
+def test_a_name_of_several_tracks_is_refused_with_their_numbers_from_1() -> None:
+    score = piece().rename_track(0, "bass")
+    assert choose(score, "bass", (1, 1)) == (0, [0])  # exactly so goes before other letters
+    assert choose(score, "Bass", (1, 1)) == (1, [0])
+    with pytest.raises(UsageError, match="2 tracks are named 'BASS': use their numbers, 1 and 2"):
+        choose(score, "BASS", None)
 
 
 def test_an_empty_piece_is_refused() -> None:

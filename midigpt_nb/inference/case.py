@@ -12,6 +12,7 @@ from midigpt_nb.inference.control_values import ModelFacts
 from midigpt_nb.inference.request import GenerationRequest, TrackPrompt
 from midigpt_nb.inference.tidy import is_whole
 from midigpt_nb.score.general_midi import PROGRAMS
+from midigpt_nb.score.places import tracks_in_words
 
 if TYPE_CHECKING:
     from midigpt_nb.attributes import AttributeAnalyzer
@@ -23,12 +24,10 @@ __all__ = [
     "new_tracks",
     "program_number",
     "targets_of",
-    "tracks_in_words",
     "whole_numbers",
 ]
 
 MOST_APPENDED = 256  # bars that a continuation may add to the piece
-_MOST_NAMED = 24  # tracks in a message
 
 Metre = tuple[int, int]
 
@@ -107,16 +106,6 @@ class Case:
                 if note[3] > 0:
                     counts[int(note[0])] = counts.get(int(note[0]), 0) + 1
         return counts
-
-
-def tracks_in_words(names: Sequence[str]) -> str:
-    """The tracks of a score with their numbers, as choices.
-
-    >>> tracks_in_words(["Lead", "Bass"])
-    "0 'Lead', 1 'Bass'"
-    """
-    shown = [f"{i} {brief(name)}" for i, name in enumerate(names[:_MOST_NAMED])]
-    return ", ".join(shown + ["..."] * (len(names) > _MOST_NAMED))
 
 
 def whole_numbers(values: Sequence[Any]) -> list[int]:

@@ -28,6 +28,7 @@ from midigpt_nb.inference.steps import (
     summary,
     without,
 )
+from midigpt_nb.score.places import cells_in_words
 
 if TYPE_CHECKING:
     from midigpt_nb.inference.engine import InferenceEngine
@@ -40,10 +41,10 @@ __all__ = ["Planner", "Said", "Targets", "chosen_targets", "make_plan", "summary
 class Planner:
     """The plan of a validated request, and the prompts of its steps. Does not change after construction.
 
-    `piece` is where every run starts: the score with the bars and tracks that the request adds. `plan` are
-    the steps, `targets` the bars they write (track -> (bars, autoregressive)), `dropped` the context tracks
-    left out everywhere, `window` the width in bars. `bar_lengths`: real lengths of bars that the score's file
-    cuts short, None where it cuts none.
+    `names` are those of the score's tracks. `piece` is where every run starts: the score with the bars and
+    tracks that the request adds. `plan` are the steps, `targets` the bars they write (track ->
+    (bars, autoregressive)), `dropped` the context tracks left out everywhere, `window` the width in bars.
+    `bar_lengths`: real lengths of bars that the score's file cuts short, None where it cuts none.
 
     Raises `RequestValidationError` for a metre that the model does not know where a window needs it.
     """
@@ -51,6 +52,7 @@ class Planner:
     def __init__(self, engine: InferenceEngine, score: Score, request: GenerationRequest, seed: int) -> None:
         encoder = engine.tokenizer.config
         self.request, self.config, self.seed = request, request.config, seed
+        self.names: Sequence[str] = score.track_names
         self._engine, self._limit = engine, engine.limits.max_context
         self.mode = resolve_mask_mode(self.config.mask_mode, bool(encoder.supports_mask_bar_token))
         self.targets = chosen_targets(request, seed)
@@ -135,7 +137,7 @@ class Planner:
             if not spare and fits:
                 return prompt
             if not spare:
-                raise self._overflow(prompt.length, number)
+                raise self._overflow(prompt.length, number, step)
             tracks = [t for t in tracks if t != spare[0]]
             spare = spare[1:]
 
@@ -143,6 +145,10 @@ class Planner:
         """Share of the model's context that a step takes, room for its answer included (an estimate)."""
         answer = self.config.budget_margin * self._counts.answer(step, hidden)
         return (self._counts.prompt(tracks, step, hidden) + answer) / self._limit
+
+    def in_words(self, cells: Iterable[Cell]) -> str:
+        """Bars with the names of their tracks, for a message; both count from 0."""
+        return cells_in_words(cells, self.names)
 
     def result(self, piece: Piece, written: Collection[Cell]) -> Any:
         """The table to give back: the score's own, with new bars and tracks as far as they were written."""
@@ -243,10 +249,11 @@ class Planner:
 
     # --- what cannot be done ----------------------------------------------------------------------
 
-    def _overflow(self, tokens: int, number: int) -> ContextOverflow:
+    def _overflow(self, tokens: int, number: int, step: StepPlan) -> ContextOverflow:
         hint = "" if self.config.context == "auto" else "set context='auto', "
         return ContextOverflow(
-            f"the prompt of step {number} has {tokens} tokens, the model holds {self._limit}; "
+            f"the prompt of step {number}, which writes {self.in_words(step.cells)}, has {tokens} tokens, "
+            f"the model holds {self._limit}; "
             f"{hint}ignore some tracks or hide some bars",
             tokens=tokens,
             limit=self._limit,

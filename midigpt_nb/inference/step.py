@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -99,8 +99,8 @@ class _Lane:
 
 class StepRunner:
     """Runs the steps of one take. `counter(tokens, window, attempt)` is told about new tokens, `clock` about
-    the seconds that turning them into notes took. When `run` is closed before its end, `left` has what was
-    finished by then (None: nothing).
+    the seconds that turning them into notes took. `in_words(cells)` names bars in messages.
+    When `run` is closed before its end, `left` has what was finished by then (None: nothing).
 
     The same (seed, candidate, step, attempt) gives the same draws whatever runs beside it.
     """
@@ -116,6 +116,7 @@ class StepRunner:
         max_context: int,
         end_tokens: Mapping[bool, int],
         counter: Callable[[int, int, int], None],
+        in_words: Callable[[Iterable[Cell]], str],
         clock: Callable[[float], None] = lambda seconds: None,
         bar_lengths: Sequence[int] | None = None,
         watch: Callable[[], Any] | None = None,
@@ -126,6 +127,7 @@ class StepRunner:
         self._max_context, self._end_tokens = max_context, end_tokens
         self._count, self._clock = counter, clock
         self._bar_lengths, self._watch, self._may_be_empty = bar_lengths, watch, may_be_empty
+        self._in_words = in_words
         self._begun: dict[int, Attempt] = {}
         self.left: Outcome | None = None
 
@@ -174,7 +176,7 @@ class StepRunner:
                     lane.work.close()
             first = numbers.stop
         raise NoAcceptableCandidate(
-            _explain(index, most, reasons, details),
+            _explain(index, self._in_words(step.cells), self._config, reasons, details),
             reasons=dict(reasons),
             last=last.blocks if last is not None else None,
         )
@@ -263,16 +265,29 @@ def _told(lane: _Lane) -> Generator[Event, None, None]:
         yield lane.events.popleft()
 
 
-_HINTS = {
-    "silence": "ask for more density, loosen the limits (notes of the bar before may still ring), "
-    "or set silence_check=False",
-    "novelty": "raise the temperature or novelty_threshold, or set novelty_check=False",
-    "deadlock": "loosen the limits",
-}
+def _choices(config: InferenceConfig, reasons: Iterable[str]) -> str:
+    """What a person can do about attempts that were rejected."""
+    limit = config.novelty_threshold
+    looser = f" or novelty_threshold (now {limit:g})" if limit < 1 else ""  # 1 is the highest there is
+    known = {
+        "silence": "ask for more density, loosen the limits (notes of the bar before may still ring), "
+        "or set silence_check=False",
+        "novelty": f"raise the temperature (now {config.temperature:g}){looser}, or set novelty_check=False",
+        "deadlock": "loosen the limits that are named",
+    }
+    more = f"or allow more attempts (max_attempts is {config.max_attempts})"
+    return "; ".join([*(known[name] for name in reasons if name in known), more])
 
 
-def _explain(step: int, attempts: int, reasons: Mapping[str, int], details: Mapping[str, str]) -> str:
-    why = ", ".join(f"{name} {count} times" for name, count in reasons.items())
+def _explain(
+    step: int, where: str, config: InferenceConfig, reasons: Mapping[str, int], details: Mapping[str, str]
+) -> str:
+    """The sentence about a step that was given up."""
+    n = config.max_attempts
+    tried = f"all {n} attempts" if n > 1 else "the only attempt"
+    why = ", ".join(f"{name} {count} time{'' if count == 1 else 's'}" for name, count in reasons.items())
     last = "; ".join(f"{name}: {details[name]}" for name in reasons if details.get(name))
-    advice = "; ".join(_HINTS[name] for name in reasons if name in _HINTS)
-    return f"step {step}: all {attempts} attempts were rejected ({why}); {last}; {advice}"
+    return (
+        f"step {step}: {tried} at {where} {'were' if n > 1 else 'was'} rejected ({why}); {last}; "
+        f"{_choices(config, reasons)}"
+    )

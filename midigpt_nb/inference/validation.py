@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from midigpt_nb.errors import Problem, RequestValidationError, brief
+from midigpt_nb.errors import Problem, RequestValidationError, ScoreError, brief
 from midigpt_nb.inference.case import (
     MOST_APPENDED,
     Case,
@@ -20,7 +20,6 @@ from midigpt_nb.inference.case import (
     new_tracks,
     program_number,
     targets_of,
-    tracks_in_words,
     whole_numbers,
 )
 from midigpt_nb.inference.chord_control import told_as_attributes
@@ -40,6 +39,7 @@ from midigpt_nb.inference.wish_rules import (
     track_attributes,
 )
 from midigpt_nb.score.general_midi import PROGRAMS
+from midigpt_nb.score.places import track_named, tracks_in_words
 
 if TYPE_CHECKING:
     from midigpt_nb.attributes import AttributeAnalyzer
@@ -294,16 +294,25 @@ def _plain_problems(found: Sequence[Problem], request: GenerationRequest, score:
         if place is None:
             named.append(problem)
         elif place[2] == "id":
-            given = problem.value.casefold() if isinstance(problem.value, str) else None
-            numbers = [i for i, name in enumerate(names) if name.casefold() == given]
-            hint = f"{brief(problem.value)} is track {numbers[0]}" if len(numbers) == 1 else problem.hint
-            allowed = f"{problem.allowed}: {tracks_in_words(names)}" if names else problem.allowed
-            named.append(replace(problem, allowed=allowed, hint=hint))
+            named.append(_with_choices_of_tracks(problem, names))
         else:
             id_ = plain(request.tracks[int(place[1])].id)
             known = is_whole(id_) and 0 <= id_ < len(names)
             named.append(replace(problem, track=f"track {id_} {brief(names[id_])}" if known else ""))
     return named
+
+
+def _with_choices_of_tracks(problem: Problem, names: Sequence[str]) -> Problem:
+    """What stands where the number of a track belongs: with the tracks there are, and for a name the track
+    that is called so, or why it is not clear which one that is.
+    """
+    if isinstance(problem.value, str):
+        try:
+            hint = f"{brief(problem.value)} is track {track_named(problem.value, names)}"
+        except ScoreError as unclear:
+            return replace(problem, hint=str(unclear))
+        problem = replace(problem, hint=hint)
+    return replace(problem, allowed=f"{problem.allowed}: {tracks_in_words(names)}") if names else problem
 
 
 def _track_in_words(case: Case, path: str) -> str:

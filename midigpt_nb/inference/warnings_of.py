@@ -12,6 +12,7 @@ from midigpt_nb.inference.control_values import positions_of
 from midigpt_nb.inference.controls import control_of, limit_of
 from midigpt_nb.inference.request import TrackPrompt
 from midigpt_nb.inference.wish_rules import bar_wish
+from midigpt_nb.score.places import bars_in_words
 
 __all__ = ["warnings_of"]
 
@@ -102,7 +103,7 @@ def _limited_wishes(case: Case) -> Iterator[str]:
         for name, bars in whole.items():
             yield f"{path}.attributes[{name!r}]: {_exceeded(bars)}"
         for name, bars in curves.items():
-            where = f"{path}.bar_attributes[{_spans([b.bar for b in bars])}]"
+            where = f"{path}.bar_attributes[{bars_in_words([b.bar for b in bars])}]"
             yield f"{where}[{name!r}]: {_exceeded(bars)}"
 
 
@@ -126,21 +127,6 @@ def _exceeded(bars: Sequence[_Excess]) -> str:
     else:
         under = " and ".join(f"{limit} (at most {highest} can)" for limit, highest in limits)
     return f"{', '.join(map(str, shown))} cannot be reached under {under}"
-
-
-def _spans(bars: Sequence[int]) -> str:
-    """Ascending bars, those that follow each other in short.
-
-    >>> _spans([1, 2, 3, 5])
-    '1..3, 5'
-    """
-    runs: list[list[int]] = []
-    for bar in bars:
-        if runs and bar == runs[-1][-1] + 1:
-            runs[-1].append(bar)
-        else:
-            runs.append([bar])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in runs)
 
 
 _LIMITED_BY = {"note_density": "density_hard_limit", "max_polyphony": "sounding_limit"}
@@ -195,7 +181,7 @@ def _outside_the_bar(case: Case) -> Iterator[str]:
             if late:
                 found.setdefault((late, ticks), []).append(bar)
         for (late, ticks), bars in found.items():
-            has = f"bar {bars[0]} has" if len(bars) == 1 else f"bars {_spans(bars)} have"
+            has = f"bar {bars[0]} has" if len(bars) == 1 else f"bars {bars_in_words(bars)} have"
             asked = ", ".join(map(str, late))
             yield (
                 f"{path}: rhythm_mask asks for onsets at {asked}, but {has} {ticks} ticks; they are left "

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from midigpt_nb.errors import ScoreError
+from midigpt_nb.errors import ScoreError, brief
 
 if TYPE_CHECKING:
     from midigpt_nb.score.model import Score
@@ -23,9 +23,14 @@ __all__ = [
     "TrackName",
     "Tracks",
     "bar_numbers",
+    "bars_in_words",
+    "cells_in_words",
     "metre_of",
+    "no_such_track",
+    "track_named",
     "track_number",
     "track_numbers",
+    "tracks_in_words",
     "whole",
 ]
 
@@ -35,6 +40,8 @@ Tracks: TypeAlias = "TrackName | slice | Iterable[TrackName] | None"
 MetreLike: TypeAlias = "str | tuple[int, int]"
 NotePlace: TypeAlias = "tuple[int, int, int]"
 """(track, bar, number of the note within its bar), each counted from 0."""
+
+_MOST_NAMED = 24  # tracks in a message
 
 
 def whole(value: Any, name: str, low: int, high: int) -> int:
@@ -88,28 +95,64 @@ def _require_whole_slice(which: slice, name: str) -> None:
 def track_number(which: Any, score: Score) -> int:
     """A track by its number (negative: from the end) or by its name, in any case of letters."""
     names = score.track_names
-    choices = ", ".join(f"{i} {name!r}" for i, name in enumerate(names)) or "there are none"
     if isinstance(which, str):
-        return _track_by_name(which, names, choices)
+        return track_named(which, names)
     try:
         number = operator.index(which)
     except TypeError:
         number = len(names)
     if isinstance(which, bool) or not -len(names) <= number < len(names):
-        raise ScoreError(f"track {which!r} does not exist; the tracks are: {choices}")
+        raise ScoreError(no_such_track(which, names))
     return number % len(names)
 
 
-def _track_by_name(which: str, names: Sequence[str], choices: str) -> int:
-    for same in (lambda name: name == which, lambda name: name.casefold() == which.casefold()):
-        found = [i for i, name in enumerate(names) if same(name)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise ScoreError(f"{len(found)} tracks are called {which!r}: {found}; give one's number")
-    close = difflib.get_close_matches(which, names, 1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise ScoreError(f"no track is called {which!r}; the tracks are: {choices}{hint}")
+def track_named(name: str, names: Sequence[str], *, first: int = 0) -> int:
+    """Which of `names`, counted from 0, a person means by `name`: the one that is written exactly so, else
+    the one that is the same without regard to case and blanks around it.
+
+    Raises `ScoreError` unless it is one; the message has the choices, numbered from `first`.
+
+    >>> track_named("bass", ["Piano", "Bass"])
+    1
+    """
+    found = [i for i, own in enumerate(names) if own == name]
+    found = found or [i for i, own in enumerate(names) if _folded(own) == _folded(name)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise ScoreError(no_such_track(name, names, first=first))
+    numbers = [str(i + first) for i in found]
+    listed = f"{', '.join(numbers[:-1])} and {numbers[-1]}"
+    raise ScoreError(f"{len(found)} tracks are named {brief(name)}: use their numbers, {listed}")
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold()
+
+
+def no_such_track(which: Any, names: Sequence[str], *, first: int = 0) -> str:
+    """The sentence about a track, by name or number, that is not there: with the choices, numbered from
+    `first`, and the name that was likely meant.
+
+    >>> no_such_track("Bas", ["Lead", "Bass"])
+    "no track is named 'Bas'; there are 0 'Lead', 1 'Bass'; did you mean 'Bass'?"
+    """
+    missing = f"no track is named {brief(which)}" if isinstance(which, str) else ""
+    there = tracks_in_words(names, first=first) or "none"
+    own = {_folded(name): name for name in names}
+    close = difflib.get_close_matches(_folded(which), own, 1) if isinstance(which, str) else []
+    hint = f"; did you mean {brief(own[close[0]])}?" if close else ""
+    return f"{missing or f'track {brief(which)} does not exist'}; there are {there}{hint}"
+
+
+def tracks_in_words(names: Sequence[str], *, first: int = 0) -> str:
+    """The tracks of a score with their numbers, as choices; of very many the first.
+
+    >>> tracks_in_words(["Lead", "Bass"])
+    "0 'Lead', 1 'Bass'"
+    """
+    shown = [f"{i} {brief(name)}" for i, name in enumerate(names[:_MOST_NAMED], first)]
+    return ", ".join(shown + ["..."] * (len(names) > _MOST_NAMED))
 
 
 def track_numbers(tracks: Tracks, score: Score) -> list[int]:
@@ -126,6 +169,38 @@ def track_numbers(tracks: Tracks, score: Score) -> list[int]:
         if number in numbers[:i]:
             raise ScoreError(f"track {number} is named twice")
     return numbers
+
+
+def bars_in_words(bars: Iterable[int]) -> str:
+    """Bars in ascending order, those that follow each other in short.
+
+    >>> bars_in_words([1, 2, 5, 3])
+    '1..3, 5'
+    """
+    runs: list[list[int]] = []
+    for bar in sorted(bars):
+        if runs and bar == runs[-1][-1] + 1:
+            runs[-1].append(bar)
+        else:
+            runs.append([bar])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in runs)
+
+
+def cells_in_words(cells: Iterable[tuple[int, int]], names: Sequence[str]) -> str:
+    """(track, bar) pairs in words, both counted from 0, each track with its name; tracks that `names` does
+    not reach are new ones. Of very many tracks the first.
+
+    >>> cells_in_words([(1, 4), (1, 5), (2, 0)], ["Lead", "Bass"])
+    "bars 4..5 of track 1 'Bass', bar 0 of the new track 2"
+    """
+    by_track: dict[int, list[int]] = {}
+    for track, bar in sorted(cells):
+        by_track.setdefault(track, []).append(bar)
+    parts = []
+    for track, bars in list(by_track.items())[:_MOST_NAMED]:
+        own = f"track {track} {brief(names[track])}" if track < len(names) else f"the new track {track}"
+        parts.append(f"bar{'s' if len(bars) > 1 else ''} {bars_in_words(bars)} of {own}")
+    return ", ".join(parts + ["..."] * (len(by_track) > _MOST_NAMED))
 
 
 def metre_of(metre: Any, name: str = "metre") -> tuple[int, int]:

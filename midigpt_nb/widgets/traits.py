@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets as t
 
+from midigpt_nb.errors import ScoreError
+from midigpt_nb.score.places import no_such_track, track_named
+
 if TYPE_CHECKING:
     from midigpt_nb.score.model import Score
     from midigpt_nb.widgets.document import State
@@ -74,9 +77,8 @@ def as_cells(value: Any) -> list[list[int]]:
 
 
 def track_names(state: State) -> list[str]:
-    """Names of the tracks, one for each."""
-    names, n = list(state.source.track_names), state.table.n_tracks
-    return [names[i] if i < len(names) else "" for i in range(n)]
+    """Names of the tracks, one for each, as `roll.score.track_names` has them."""
+    return state.score.track_names
 
 
 def track_of(name: str, names: Sequence[str]) -> int:
@@ -85,15 +87,10 @@ def track_of(name: str, names: Sequence[str]) -> int:
     >>> track_of("Bass", ["Piano", "Bass"])
     1
     """
-    found = [i for i, own in enumerate(names) if own == name]
-    found = found or [i for i, own in enumerate(names) if own.casefold() == name.strip().casefold()]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        numbers = ", ".join(map(str, found[:-1])) + f" and {found[-1]}"
-        raise ValueError(f"{len(found)} tracks are named {name!r}: use their numbers, {numbers}")
-    there = ", ".join(f"{i} {own!r}" for i, own in enumerate(names)) or "none"
-    raise ValueError(f"no track is named {name!r}; there are {there}")
+    try:
+        return track_named(name, names)
+    except ScoreError as unclear:  # to the page that would be a broken piece
+        raise ValueError(str(unclear)) from None
 
 
 def as_indices(value: Any, count: int, what: str, names: Sequence[str] | None = None) -> list[int]:
@@ -113,7 +110,9 @@ def as_indices(value: Any, count: int, what: str, names: Sequence[str] | None = 
         if names is not None and isinstance(index, str):
             index = track_of(index, names)
         if not _is_index(index) or index >= count:
-            raise ValueError(f"{what} {index!r} does not exist; there are 0..{count - 1}")
+            there = f"there are 0..{count - 1}" if count else "there are none"
+            missing = f"{what} {index!r} does not exist; {there}"
+            raise ValueError(missing if names is None else no_such_track(index, names))
         indices.append(int(index))
     return indices
 

@@ -21,6 +21,9 @@ def test_u10_a_budget_of_tokens_keeps_what_is_finished(engine, score):
     assert caught.value.status == session.status == "budget" and 60 <= session.gen_count < 66
     kept = changed_cells(score, caught.value.partial)
     assert kept and kept < {(0, b) for b in range(8)}
+    left = [b for b in range(8) if (0, b) not in kept]
+    assert left == list(range(left[0], 8)) and len(left) > 1
+    assert str(caught.value).endswith(f"as they were: bars {left[0]}..7 of track 0 'Acoustic Grand Piano'")
     partial = session.run(on_failure="partial")
     assert partial.hash() == caught.value.partial.hash() and session.status == "budget"
     end = list(session.stream())[-1]

@@ -50,6 +50,42 @@ def test_d29_rejected_attempts_are_retracted_and_the_next_one_draws_anew(engine,
     } == set(old)
 
 
+@pytest.mark.parametrize("side_by_side", [False, True])
+def test_a_step_that_is_given_up_names_its_bars_its_track_and_the_choices(
+    engine, score, monkeypatch, side_by_side
+):
+    refuse(monkeypatch)
+    score.tracks[1].name = "Bass"
+    asked = request(
+        TrackPrompt(1, [2, 3]), max_attempts=2, bars_per_step=2, batch_attempts=side_by_side, temperature=0.9
+    )
+    with pytest.raises(NoAcceptableCandidate) as caught:
+        engine.session(score, asked).run()
+    assert str(caught.value) == (
+        "step 0: all 2 attempts at bars 2..3 of track 1 'Bass' were rejected (novelty 2 times); "
+        "novelty: it is refused; raise the temperature (now 0.9), or set novelty_check=False; "
+        "or allow more attempts (max_attempts is 2)"
+    )
+    asked.config.max_attempts, asked.config.novelty_threshold = 1, 0.5
+    with pytest.raises(NoAcceptableCandidate) as caught:
+        engine.session(score, asked).run()
+    text = str(caught.value)
+    assert "step 0: the only attempt at bars 2..3 of track 1 'Bass' was rejected (novelty 1 time)" in text
+    assert "or novelty_threshold (now 0.5)" in text and caught.value.partial.hash() == score.hash()
+
+
+def test_a_step_of_several_tracks_names_each_and_a_new_one_as_new(engine, score, monkeypatch):
+    refuse(monkeypatch)
+    asked = request(
+        TrackPrompt(0, [1]), TrackPrompt(3, [1, 3], new={"instrument": "Violin"}),
+        tracks_per_step=2, bars_per_step=4, max_attempts=2,
+    )  # fmt: skip
+    with pytest.raises(NoAcceptableCandidate) as caught:
+        engine.session(score, asked).run()
+    places = "bar 1 of track 0 'Acoustic Grand Piano', bars 1, 3 of the new track 3"
+    assert f"attempts at {places} were" in str(caught.value)
+
+
 def test_attempts_draw_different_music(engine, score, monkeypatch):
     """Every attempt is refused; their notes differ."""
     refuse(monkeypatch)
