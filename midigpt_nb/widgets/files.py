@@ -11,6 +11,7 @@ import traitlets as t
 from midigpt_nb.errors import ProjectError, ScoreError
 from midigpt_nb.score.model import Score
 from midigpt_nb.widgets.autosave import MOST_BYTES, Autosave, Restored, read_kept, set_traits
+from midigpt_nb.widgets.parts import part_of
 from midigpt_nb.widgets.project import SAVED_TRAITS, Project
 from midigpt_nb.widgets.protocol import ProtocolError
 from midigpt_nb.widgets.track_numbers import mix_by_place
@@ -27,8 +28,6 @@ __all__ = ["MOST_UPLOAD_BYTES", "RollFiles"]
 PART_BYTES = 512 << 10
 """Largest part of an uploaded file."""
 MOST_UPLOAD_BYTES = 32 << 20
-SENT_PART_BYTES = 1 << 20
-"""Largest part of a file that goes to the page."""
 _MOST_SENDING = 4
 """Files that pages fetch at a time; older ones are forgotten."""
 
@@ -166,14 +165,16 @@ class RollFiles:
                 for old in list(sending)[:-_MOST_SENDING]:
                     del sending[old]
             whole = sending.get(str(key), b"")
-            parts = max(1, -(-len(whole) // SENT_PART_BYTES))
-            if isinstance(part, bool) or not isinstance(part, int) or not whole or not 0 <= part < parts:
+            try:
+                place, parts = part_of(len(whole), part)
+            except ValueError:
+                place, parts = slice(0), 0
+            if not whole or not parts:
                 raise ProtocolError("the parts of the file come in order, from the first on; try again")
             if part == parts - 1:
                 del sending[str(key)]
         name = f"{Path(self._title).stem or 'roll'}.{'html' if what == 'html' else 'py'}"
-        data = whole[part * SENT_PART_BYTES : (part + 1) * SENT_PART_BYTES]
-        return {"parts": parts, "key": str(key), "name": name}, [data]
+        return {"parts": parts, "key": str(key), "name": name}, [whole[place]]
 
     def _request_example(self) -> tuple[dict[str, Any], None]:
         if self.readonly:  # type: ignore[attr-defined]

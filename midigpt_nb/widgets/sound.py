@@ -12,16 +12,15 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["BANK", "PART_BYTES", "SoundFiles", "packaged_sound"]
+from midigpt_nb.widgets.parts import part_of
+
+__all__ = ["BANK", "SoundFiles", "packaged_sound"]
 
 _FOLDER = Path(__file__).resolve().parent.parent / "data" / "sound"
 WORKLET = _FOLDER / "worklet.js"
 SIMPLE = _FOLDER / "simple.js"
 """The sound of oscillators, for pages that cannot run the worklet."""
 BANK = _FOLDER / "gm.sf3"
-
-PART_BYTES = 1 << 20
-"""Size of a part: well under what hosts carry in one message."""
 
 _RIFF, _FORM = b"RIFF", b"sfbk"
 
@@ -59,13 +58,13 @@ class SoundFiles:
         paths = {"worklet": WORKLET, "bank": self.path, "simple": SIMPLE}
         if file not in paths:
             raise ValueError(f"there is no sound file {file!r}; choose from {', '.join(paths)}")
-        size = paths[file].stat().st_size
-        parts = max(1, -(-size // PART_BYTES))
-        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < parts:
-            raise ValueError(f"{file} has parts 0-{parts - 1}, not {number!r}")
+        try:
+            part, parts = part_of(paths[file].stat().st_size, number)
+        except ValueError as problem:
+            raise ValueError(f"{file}: {problem}") from None
         with paths[file].open("rb") as stream:
-            stream.seek(number * PART_BYTES)
-            return stream.read(PART_BYTES), parts
+            stream.seek(part.start)
+            return stream.read(part.stop - part.start), parts
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,8 @@ import pytest
 import traitlets
 
 from midigpt_nb import PianoRoll, Score
-from midigpt_nb.widgets.sound import BANK, PART_BYTES, WORKLET, SoundFiles, packaged_sound
+from midigpt_nb.widgets.parts import PART_BYTES
+from midigpt_nb.widgets.sound import BANK, WORKLET, SoundFiles, packaged_sound
 
 
 def test_parts_put_together_are_the_file() -> None:
