@@ -30,6 +30,9 @@ __all__ = ["ActionLog", "generate_line", "op_calls", "score_expression"]
 _KEPT_STATES = 500
 """As many steps as can be undone keep their scores; older ones are written down for good."""
 _WIDTH = 100
+_LONG = 4_000
+"""Text of a score (characters) above which a file is better."""
+_LONGEST_NAME = 24
 _NO_ROWS = "roll.score.table.notes[:0]"
 
 
@@ -122,11 +125,11 @@ class ActionLog:
 
     def _beginning(self) -> list[str]:
         start = self._start.source.with_table(self._start.table)
-        expression = score_expression(start, self.path)
-        if "unpack_score" in expression:
+        lines = _score_lines("score", start, self.path)
+        if any("unpack_score" in line for line in lines):
             said = _from_file(f"{self.path.name}, which has changed since or gone") if self.path else []
-            return ["from midigpt_nb.widgets.project import unpack_score", "", *said, f"score = {expression}"]
-        return [f"score = {expression}"]
+            return ["from midigpt_nb.widgets.project import unpack_score", "", *said, *lines]
+        return lines
 
 
 def _is(state: State, other: State) -> bool:
@@ -153,7 +156,8 @@ def _lines(entry: _Entry) -> list[str]:
     after = entry.after.source.with_table(entry.after.table)
     calls = None if entry.file else _note_calls(before, after)
     if calls is None:
-        return [*(_from_file(entry.file) if entry.file else []), f"roll.score = {score_expression(after)}"]
+        path = Path(Path(entry.file).name) if entry.file else None
+        return [*(_from_file(entry.file) if entry.file else []), *_score_lines("roll.score", after, path)]
     return [f"roll.score = roll.score{calls}"]
 
 
@@ -216,15 +220,40 @@ def _note(note: Note) -> str:
     return f"mg.Note({note.pitch}, {note.velocity}, {note.onset_ticks}, {note.duration_ticks}{delta})"
 
 
-def score_expression(score: Score, path: Path | None = None) -> str:
-    """Python that gives this score: the file it is in, the example, or all of its bytes."""
+def _score_lines(name: str, score: Score, path: Path | None) -> list[str]:
+    """The line that makes the variable `name` this score; below long text, how to have a file instead (never
+    over one that is there).
+
+    A piece that is in no file stands in the program as text, because nothing else keeps the promise that the
+    program comes to the same score in a kernel that knows only the program.
+    """
+    own = Path(f"piece-{score.hash()[:8]}.mid")
+    expression = score_expression(score, path, own)
+    line = f"{name} = {expression}"
+    if len(expression) <= _LONG or not _comes_back(score):
+        return [line]
+    taken = path is None or len(path.name) > _LONGEST_NAME or path.exists() or Path(path.name).exists()
+    advised = own.name if taken or path is None else path.name
+    return [line, f"# {name}.to_midi({advised!r}) here, once, and the next copy of this program reads it"]
+
+
+def _comes_back(score: Score) -> bool:
+    """Whether its MIDI file is read as this very score."""
+    try:
+        return Score.from_bytes(score.to_midi() or b"").hash() == score.hash()
+    except MidiGPTError:
+        return False
+
+
+def score_expression(score: Score, *paths: Path | None) -> str:
+    """Python that gives this score: a file that holds it, the example, or all of its bytes."""
     wanted = score.hash()
-    if path is not None:
+    for path in paths:
         try:
-            if Score.from_midi(path).hash() == wanted:
+            if path is not None and path.is_file() and Score.from_midi(path).hash() == wanted:
                 return f"mg.Score.from_midi({str(path)!r})"
-        except MidiGPTError:
-            pass  # the file has gone, or is no MIDI file
+        except (MidiGPTError, OSError):
+            continue  # the file has gone, or is no MIDI file
     if Score.example().hash() == wanted:
         return "mg.Score.example()"
     from midigpt_nb.widgets.project import pack_score

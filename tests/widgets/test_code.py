@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -87,6 +88,34 @@ def test_p1_a_file_opened_in_the_page_is_named(connect, example):
     page.raw(request, [memoryview(example.transpose(1).to_midi())])
     code = no_line_is_long(roll.code())
     assert "# from a b.mid\nroll.score = unpack_score(\n" in code and here(code) == roll.score.hash()
+
+
+def test_p1_long_text_says_how_a_file_takes_its_place(connect, example, tmp_path, monkeypatch):
+    """Done as it says, the program reads the file, and comes to the same score (run beside the file)."""
+    monkeypatch.chdir(tmp_path)
+    roll, page = connect(PianoRoll, Score.from_bytes(example.transpose(2).to_midi()))
+    request = {"v": 1, "k": "upload", "id": "u", "name": "../song.mid", "part": 0, "parts": 1}
+    page.raw(request, [memoryview(example.transpose(1).to_midi())])
+    code = no_line_is_long(roll.code())
+    advice = re.findall(r"# ((?:roll\.)?score\.to_midi\('(.+)'\)) here, once", code)
+    assert [name for _, name in advice][1] == "song.mid" and advice[0][1].startswith("piece-")
+    lines = code.splitlines()
+    for call, _ in advice:  # "here": right above the words that say so
+        at = next(i for i, line in enumerate(lines) if line.startswith(f"# {call}"))
+        lines.insert(at, call)
+    assert here("\n".join(lines)) == roll.score.hash()
+    code = roll.code()
+    assert "unpack_score" not in code and code.count("mg.Score.from_midi(") == 2
+    assert "../" not in code.replace("# from ../song.mid", "") and run(code, tmp_path) == roll.score.hash()
+    (tmp_path / "song.mid").write_bytes(b"another file now")
+    code = roll.code()
+    assert "roll.score = unpack_score(" in code and here(code) == roll.score.hash()
+    assert "to_midi('song.mid')" not in code, "nobody is told to write over it"
+
+
+def test_p1_short_text_needs_no_advice(tmp_path):
+    roll = PianoRoll(Score([Track([Bar([Note(60, 100, 0, 7, 1)])])]))
+    assert "unpack_score" in roll.code() and "here, once" not in roll.code()
 
 
 def test_p1_gestures_have_lines(connect, example):
