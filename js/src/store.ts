@@ -105,7 +105,14 @@ export class Store extends Synced {
     );
     this.editor = new Editor({
       nTracks: () => this.tracks.length,
-      send: (payload, buffers) => this.kernel.request("ops", payload, buffers),
+      send: (payload, buffers) => {
+        if (payload.ops.some(({ op }) => op !== "notes")) {
+          // what was decided before tracks and bars move is told before: the kernel moves it along
+          this.sendSelection();
+          this.sendNow();
+        }
+        return this.kernel.request("ops", payload, buffers);
+      },
       changed: () => this.changed("edit"),
       refused: (error) => this.attempt(Promise.reject(error)),
     });
@@ -437,7 +444,9 @@ export class Store extends Synced {
     }));
     this.tempo = new TempoMap(header?.tempo_map ?? [], header?.resolution ?? 480);
     this.compare = this.hasFresh() ? (this.compare === "before" ? "before" : "after") : "off";
-    this.selection = this.selection.within(this.tracks.length, this.bars.n);
+    // the kernel moved it along with its bars, perhaps before these were known here
+    const selected = this.unsent ?? Selection.of(this.get("selection")?.cells ?? []);
+    this.selection = selected.within(this.tracks.length, this.bars.n);
     this.readLoop();
     this.markCells();
     this.changed("document", "selection", "compare");

@@ -83,6 +83,13 @@ export class Synced {
     this.timers.once("save", SAVE_MS, () => this.send());
   }
 
+  /** What waits to be told is told. */
+  protected sendNow(): void {
+    if (this.timers.has("save")) {
+      this.send();
+    }
+  }
+
   /** Tells the kernel what was set, numbered. */
   protected send(): void {
     this.timers.cancel("save");

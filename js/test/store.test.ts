@@ -76,6 +76,28 @@ describe("selection", () => {
     model.push("_doc", documentBytes(ROWS.slice(0, 4), { bars: 2 }));
     expect(store.selection.cells()).toEqual([[0, 1]]);
   });
+
+  it("goes along with its bars, whichever of the two is told first", () => {
+    model.push("selection", { cells: [[0, 5]] });
+    model.push("_doc", documentBytes(ROWS, { bars: 6 }));
+    expect(store.selection.cells()).toEqual([[0, 5]]);
+    model.push("_doc", documentBytes(ROWS, { bars: 4 }));
+    model.push("selection", { cells: [[0, 3]] });
+    expect(store.selection.cells()).toEqual([[0, 3]]);
+  });
+
+  it("and wishes are told before bars move", () => {
+    store.select(Selection.of([[0, 1]]));
+    store.setWish("bar_note_density", [[0, 1]], 3);
+    expect(model.saves).toBe(0);
+    store.editor.structureEdit("Insert", { op: "bars_insert", at: 0, count: 1 });
+    expect(model.saves).toBeGreaterThan(0);
+    expect(model.sent.some(({ k }) => k === "ops")).toBe(true);
+    expect(model.state.selection).toEqual({ cells: [[0, 1]] });
+    const { saves } = model;
+    vi.advanceTimersByTime(500);
+    expect(model.saves).toBe(saves);
+  });
 });
 
 describe("curves", () => {

@@ -22,6 +22,7 @@ import numpy as np
 import traitlets as t
 
 from midigpt_nb.errors import MidiGPTError, ProjectError
+from midigpt_nb.widgets.beside import moved_traits
 from midigpt_nb.widgets.document import Document, State
 from midigpt_nb.widgets.project import Project, read_json
 from midigpt_nb.widgets.protocol import ProtocolError, unpack_notes
@@ -153,8 +154,10 @@ def read_kept(frame: bytes, start: State) -> Restored:
         project = Project(start.source.with_table(start.table))
         document = Document(project.score)
         document._state = replace(start)
+    kept = document.state
     done = _repeat(document, log[:_MOST_LOG], rest[n_base:])
     project.score = document.score
+    project.traits = moved_traits(project.traits, kept, document.state)
     return Restored(project, done, len(log) - done)
 
 

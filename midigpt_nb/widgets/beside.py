@@ -1,94 +1,193 @@
-"""What a roll holds beside its music (wishes, roles, mix, selection, loop) never speaks of tracks and bars
-that are not there: it is cut to the piece, and undo brings back what was cut off.
+"""What a roll holds beside its music (wishes, roles, mix, selection, loop) stays with its tracks and bars
+when these move, and never speaks of those that are not there: it is cut, and undo brings back what was cut
+off.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from midigpt_nb.widgets.targets import within
+from midigpt_nb.widgets.targets import moved_plan
 
 if TYPE_CHECKING:
     from midigpt_nb._core import ScoreTable
     from midigpt_nb.widgets.document import State
 
-__all__ = ["Beside"]
+__all__ = ["FITTED", "Beside", "moved_traits"]
 
 _KEPT = 500
 """As many cuts are remembered as steps can be undone."""
 
-HasCell = Callable[[int, int], bool]
+
+@dataclass(frozen=True)
+class _Way:
+    """Where the tracks and bars of one state are in another; copies are new ones, told of apart."""
+
+    after: State
+    tracks: Mapping[int, int]
+    bars: Mapping[int, int]
+    track_copies: Mapping[int, Sequence[int]]
+    bar_copies: Mapping[int, Sequence[int]]
+
+    @classmethod
+    def between(cls, before: State, after: State, known: frozenset[int] = frozenset()) -> _Way:
+        """Copies count unless their numbers are `known`: what was decided about them since is theirs."""
+        tracks = _places(before.track_numbers, after.track_numbers)
+        if not tracks:  # another piece: its tracks take over by their places
+            n = min(len(before.track_numbers), len(after.track_numbers))
+            tracks = {track: track for track in range(n)}
+        new = {copy: own for copy, own in after.copies.items() if copy not in known}
+        return cls(
+            after,
+            tracks,
+            _places(before.bar_numbers, after.bar_numbers),
+            _copies(before.track_numbers, after.track_numbers, new),
+            _copies(before.bar_numbers, after.bar_numbers, new),
+        )
+
+    def has(self, track: int, bar: int) -> bool:
+        table = self.after.table
+        return 0 <= track < table.n_tracks and 0 <= bar < table.n_bars(track)
+
+    def all_tracks(self, track: int) -> list[int]:
+        """Where a track is now, and its copies."""
+        return [new for new in (self.tracks.get(track), *self.track_copies.get(track, ())) if new is not None]
+
+    def all_bars(self, bar: int) -> list[int]:
+        """Where a bar is now, and its copies."""
+        return [new for new in (self.bars.get(bar), *self.bar_copies.get(bar, ())) if new is not None]
 
 
-def _selection(value: Mapping[str, Any], has_cell: HasCell, _state: State) -> dict[str, Any]:
-    return {**value, "cells": [cell for cell in value["cells"] if has_cell(*cell)]}
+def _places(before: Sequence[int], after: Sequence[int]) -> dict[int, int]:
+    place_of = {number: place for place, number in enumerate(after)}
+    return {place: place_of[number] for place, number in enumerate(before) if number in place_of}
 
 
-def _loop(value: list[int], _has_cell: HasCell, state: State) -> list[int]:
-    end = max((state.table.n_bars(track) for track in range(state.table.n_tracks)), default=0)
-    return [value[0], min(value[1], end)] if value and value[0] < end else []
+def _copies(before: Sequence[int], after: Sequence[int], new: Mapping[int, int]) -> dict[int, list[int]]:
+    place_of, found = {number: place for place, number in enumerate(before)}, dict[int, list[int]]()
+    for place, number in enumerate(after):
+        if number in new and new[number] in place_of:
+            found.setdefault(place_of[new[number]], []).append(place)
+    return found
 
 
-def _wishes(value: Mapping[str, Any], has_cell: HasCell, _state: State) -> dict[str, Any]:
+def _selection(value: Mapping[str, Any], way: _Way) -> dict[str, Any]:
+    found = ((way.tracks.get(track, -1), way.bars.get(bar, -1)) for track, bar in value["cells"])
+    return {**value, "cells": [list(cell) for cell in found if way.has(*cell)]}
+
+
+def _loop(value: list[int], way: _Way) -> list[int]:
+    kept = [new for bar, new in way.bars.items() if value and value[0] <= bar < value[1]]
+    return [min(kept), max(kept) + 1] if kept else []
+
+
+def _wishes(value: Mapping[str, Any], way: _Way) -> dict[str, Any]:
+    """The wishes of a bar or track are those of its copies, too: a phrase is copied with its wishes."""
+    tracks = {new: own for track, own in value["track"].items() for new in way.all_tracks(int(track))}
     bars = {
-        track: {bar: own for bar, own in rows.items() if has_cell(int(track), int(bar))}
+        new: {to: own for bar, own in rows.items() for to in way.all_bars(int(bar)) if way.has(new, to)}
         for track, rows in value["bar"].items()
+        for new in way.all_tracks(int(track))
     }
     return {
-        "track": {track: own for track, own in value["track"].items() if has_cell(int(track), 0)},
-        "bar": {track: rows for track, rows in bars.items() if rows},
+        "track": _by_text((track, own) for track, own in tracks.items() if way.has(track, 0)),
+        "bar": _by_text((track, _by_text(rows.items())) for track, rows in bars.items() if rows),
     }
 
 
-def _plan(value: Mapping[str, Any], has_cell: HasCell, _state: State) -> dict[str, Any]:
-    return within(value, has_cell)
+def _by_text(rows: Iterable[tuple[int, Any]]) -> dict[str, Any]:
+    return {str(number): own for number, own in sorted(rows, key=lambda row: row[0])}
 
 
-def _mix(value: Mapping[str, Any], _has_cell: HasCell, state: State) -> dict[str, Any]:
-    return {number: own for number, own in value.items() if int(number) in state.track_numbers}
+def _plan(value: Mapping[str, Any], way: _Way) -> dict[str, Any]:
+    return moved_plan(value, way.tracks, way.bars, way.has)
 
 
-_FITTED: Mapping[str, Callable[[Any, HasCell, State], Any]] = {
+def _mix(value: Mapping[str, Any], way: _Way) -> dict[str, Any]:
+    return {number: own for number, own in value.items() if int(number) in way.after.track_numbers}
+
+
+FITTED: Mapping[str, Callable[[Any, _Way], Any]] = {
     "plan": _plan, "selection": _selection, "loop": _loop, "attributes": _wishes, "mix": _mix
 }  # fmt: skip
+"""TABLE: traits that speak of tracks and bars, and how each follows them."""
 _JOINED = ("plan", "attributes", "mix")
 """What was cut off comes back into these even when they were changed meanwhile; else only when not."""
+
+
+def moved_traits(traits: Mapping[str, Any], before: State, after: State) -> dict[str, Any]:
+    """Traits of a file about `before`, as they are about `after`. There tracks are known by their places in
+    `mix`, too. What is malformed stays as it is: whoever sets it refuses it.
+    """
+    way = _Way.between(before, after)
+
+    def mix(value: Any, way: _Way) -> dict[str, Any]:
+        return {str(way.tracks[int(i)]): own for i, own in value.items() if int(i) in way.tracks}
+
+    def chords(value: Any, way: _Way) -> dict[str, Any]:
+        return {str(new): name for bar, name in value.items() for new in way.all_bars(int(bar))}
+
+    follow = {**FITTED, "mix": mix, "chords": chords}
+    moved = dict(traits)
+    for name in follow.keys() & traits.keys():
+        try:
+            moved[name] = follow[name](traits[name], way)
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+            continue
+    return moved
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A trait as it was before tracks or bars went, as it was afterwards, and what that lost."""
+
+    whole: Any
+    fitted: Any
+    rest: Any
 
 
 class Beside:
     """Remembers what was cut off. Call all methods with the document's lock held."""
 
     def __init__(self, state: State) -> None:
-        self._table: ScoreTable = state.table
-        self._cut: deque[tuple[ScoreTable, dict[str, tuple[Any, Any]]]] = deque(maxlen=_KEPT)
+        self._state = state
+        self._known: set[int] = {*state.track_numbers, *state.bar_numbers}
+        self._cut: deque[tuple[ScoreTable, dict[str, _Cut]]] = deque(maxlen=_KEPT)
 
-    def changed(self, state: State, values: Mapping[str, Any], has_cell: HasCell) -> dict[str, Any]:
+    def changed(self, state: State, values: Mapping[str, Any]) -> dict[str, Any]:
         """The document is now `state`: those of `values` (trait -> value) that change, as they should be."""
-        known = (cut for table, cut in reversed(self._cut) if table is state.table)
-        back: Mapping[str, tuple[Any, Any]] = next(known, {})
+        before, self._state = self._state, state
+        known: dict[str, _Cut] = next((cut for table, cut in reversed(self._cut) if table is state.table), {})
+        way = _Way.between(before, state, frozenset(self._known))
+        self._known.update(state.track_numbers, state.bar_numbers)
+        back = _Way.between(state, before, frozenset(self._known))
         now: dict[str, Any] = {}
-        cut: dict[str, tuple[Any, Any]] = {}
+        cuts: dict[str, _Cut] = {}
         for name, value in values.items():
-            whole = _with(name, value, *back[name]) if name in back else value
-            fitted = _FITTED[name](whole, has_cell, state)
-            if fitted != whole:
-                cut[name] = (whole, fitted)
+            follow = FITTED[name]
+            fitted = follow(value, way)
+            if name in known:
+                fitted = _with(name, fitted, value, known[name])
+            returned = follow(fitted, back)
+            if returned != value:
+                rest = _rest(value, returned) if name in _JOINED else None
+                cuts[name] = _Cut(value, fitted, rest)
             if fitted != value:
                 now[name] = fitted
-        if state.table is not self._table:
-            others = [entry for entry in self._cut if entry[0] is not self._table]
-            self._cut = deque([*others, (self._table, cut)] if cut else others, _KEPT)
-        self._table = state.table
+        if state.table is not before.table:
+            others = [entry for entry in self._cut if entry[0] is not before.table]
+            self._cut = deque([*others, (before.table, cuts)] if cuts else others, _KEPT)
         return now
 
 
-def _with(name: str, value: Any, whole: Any, fitted: Any) -> Any:
-    """`value` with what was cut from `whole`."""
+def _with(name: str, fitted: Any, value: Any, cut: _Cut) -> Any:
+    """`fitted`, which was `value` a moment ago, with what was cut off when that state was left."""
     if name in _JOINED:
-        return _joined(value, _rest(whole, fitted))
-    return whole if value == fitted else value
+        return _joined(fitted, cut.rest or {})
+    return cut.whole if value == cut.fitted else fitted
 
 
 def _rest(whole: Mapping[str, Any], fitted: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from midigpt_nb._core import bar_ticks
 from midigpt_nb.errors import ScoreError
 from midigpt_nb.score.general_midi import DRUM_NAMES, FAMILIES
+from midigpt_nb.widgets.bar_numbers import bars_after, chords_after, matched_bars
 from midigpt_nb.widgets.channel_events import channel_events
 from midigpt_nb.widgets.history import History
-from midigpt_nb.widgets.moved_chords import moved_chords
 from midigpt_nb.widgets.ops import apply_ops
 from midigpt_nb.widgets.protocol import (
     FLAG_GENERATED,
@@ -132,6 +132,8 @@ class State:
     flags: NDArray[np.uint8]
     before: NDArray[np.void] = field(default_factory=empty_notes)
     track_numbers: tuple[int, ...] = ()
+    bar_numbers: tuple[int, ...] = ()
+    copies: Mapping[int, int] = field(default_factory=dict)  # numbers of new tracks and bars -> of what
     chords: Mapping[int, str] | None = None  # that are asked for, by bar; None: as in the state before
     score: Score = field(init=False)
 
@@ -155,8 +157,10 @@ class Document:
         source = score.with_table(table)
         numbers = tuple(range(table.n_tracks))
         self._next_track = len(numbers)
-        nothing = np.zeros(table.n_notes, np.uint8)
-        self._state = State(source, table, self.new_ids(table.n_notes), nothing, track_numbers=numbers)
+        self._next_bar = 0
+        bars = tuple(self._new_bar() for _ in range(score.n_bars))
+        ids, nothing = self.new_ids(table.n_notes), np.zeros(table.n_notes, np.uint8)
+        self._state = State(source, table, ids, nothing, track_numbers=numbers, bar_numbers=bars)
 
     # ------------------------------------------------------------------------------------------- looking
 
@@ -229,13 +233,16 @@ class Document:
             edited = apply_ops(state.source.with_table(state.table), state.ids, ops, records)
             table = edited.score.table
             self._refuse_locked(state.table, table)
-            numbers = numbers_after(state.track_numbers, ops, self._new_track)
+            copies: dict[int, int] = {}
+            tracks = numbers_after(state.track_numbers, ops, self._new_track, copies)
+            bars = bars_after(state.bar_numbers, ops, edited.score.n_bars, self._new_bar, copies)
             if edited.ids is None:
-                new = replace(self._changed_to(edited.score, table), track_numbers=numbers)
+                new = self._changed_to(edited.score, table)
             else:
-                nothing = np.zeros(table.n_notes, np.uint8)
-                new = State(edited.score, table, edited.ids, nothing, track_numbers=numbers)
-            self._commit(replace(new, chords=moved_chords(state.chords or {}, ops)), label, merge)
+                new = State(edited.score, table, edited.ids, np.zeros(table.n_notes, np.uint8))
+            chords = chords_after(state.chords or {}, state.bar_numbers, bars, copies)
+            new = replace(new, track_numbers=tracks, bar_numbers=bars, copies=copies, chords=chords)
+            self._commit(new, label, merge)
 
     def _refuse_locked(self, before: ScoreTable, after: ScoreTable) -> None:
         """An edit leaves locked cells alone, and does not move them."""
@@ -276,6 +283,10 @@ class Document:
         self._next_track += 1
         return self._next_track - 1
 
+    def _new_bar(self) -> int:
+        self._next_bar -= 1  # below zero: never the number of a track
+        return self._next_bar
+
     def _commit(self, state: State, label: str, merge: str = "") -> None:
         self._history.push(self._state, label, merge)
         self._state = state if state.chords is not None else replace(state, chords=self._state.chords)
@@ -300,14 +311,25 @@ class Document:
         ids[~fresh] = old.ids[match[~fresh]]
         ids[fresh] = self.new_ids(int(fresh.sum()))
         now = source.with_table(table)
-        numbers = matched_numbers(old.score, old.track_numbers, now, self._new_track)
+        tracks = matched_numbers(old.score, old.track_numbers, now, self._new_track)
+        known, found = (old.table, old.track_numbers), (table, tracks)
+        bars = matched_bars(known, found, old.bar_numbers, now.n_bars, self._new_bar)
+        chords = chords_after(old.chords or {}, old.bar_numbers, bars, {})
+        new = State(
+            source,
+            table,
+            ids,
+            np.zeros(table.n_notes, np.uint8),
+            track_numbers=tracks,
+            bar_numbers=bars,
+            chords=chords,
+        )
         if not generated:
-            return State(source, table, ids, np.zeros(table.n_notes, np.uint8), track_numbers=numbers)
+            return new
         gone = np.ones(old.table.n_notes, bool)
         gone[match[~fresh]] = False
         before = _records(old.table, old.ids, np.full(old.table.n_notes, FLAG_REMOVED, np.uint8))[gone]
-        flags = np.where(fresh, FLAG_GENERATED, 0).astype(np.uint8)
-        return State(source, table, ids, flags, before, numbers)
+        return replace(new, flags=np.where(fresh, FLAG_GENERATED, 0).astype(np.uint8), before=before)
 
     # ------------------------------------------------------------------------------------------- packing
 

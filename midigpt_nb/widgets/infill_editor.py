@@ -34,7 +34,7 @@ from midigpt_nb.widgets.live_file import tell_accepted
 from midigpt_nb.widgets.piece_wishes import asked_chords
 from midigpt_nb.widgets.requests import request_from_selection
 from midigpt_nb.widgets.takes import MAX_TAKES, RollTake, UserRequestError
-from midigpt_nb.widgets.targets import PlanTrait, Roles
+from midigpt_nb.widgets.targets import Roles
 from midigpt_nb.widgets.traits import as_cells, by_number, track_names
 from midigpt_nb.widgets.worker import Worker, in_notebook
 
@@ -84,9 +84,6 @@ class InfillEditor(AttributeLanes):
     `generate(takes=4)` writes several versions side by side and changes nothing yet: they are compared in the
     roll, and `accept` takes one over, or single bars from each.
     """
-
-    plan = PlanTrait(help="roles of tracks and bars").tag(sync=True)
-    _fitted = ("plan", "selection", "loop", "attributes", "mix")
 
     events = (
         "score",

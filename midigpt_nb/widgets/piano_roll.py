@@ -19,7 +19,7 @@ from midigpt_nb.score.general_midi import FAMILIES, PROGRAMS
 from midigpt_nb.score.model import Score
 from midigpt_nb.widgets.action_log import ActionLog, op_calls
 from midigpt_nb.widgets.autosave import Autosave
-from midigpt_nb.widgets.beside import Beside
+from midigpt_nb.widgets.beside import FITTED, Beside
 from midigpt_nb.widgets.caps import first_caps, later_caps
 from midigpt_nb.widgets.desk import desk_module
 from midigpt_nb.widgets.document import Cell, Document
@@ -39,6 +39,7 @@ from midigpt_nb.widgets.protocol import (
 )
 from midigpt_nb.widgets.saved_picture import SavedPicture
 from midigpt_nb.widgets.sound import SoundFiles, packaged_sound
+from midigpt_nb.widgets.targets import PlanTrait
 from midigpt_nb.widgets.track_numbers import MixTrait
 from midigpt_nb.widgets.traits import (
     AttributesTrait,
@@ -96,7 +97,7 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
     score = ScoreTrait(help="the music; assign a Score to replace it")
 
     caps = t.Dict(help="what the model can do; empty without one").tag(sync=True, to_json=first_caps)
-    plan = t.Dict(help="roles of tracks and bars").tag(sync=True)
+    plan = PlanTrait(help="roles of tracks and bars").tag(sync=True)
     selection = SelectionTrait(default_value={"cells": []}, help="selected bars").tag(sync=True)
     attributes = AttributesTrait(default_value={"track": {}, "bar": {}}, help="wishes").tag(sync=True)
     realized = t.Dict(help="measured attribute values").tag(sync=True, echo_update=False)
@@ -131,8 +132,6 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
 
     events: tuple[str, ...] = ("score", "selection")
     """Names that `on` knows."""
-    _fitted: tuple[str, ...] = ("selection", "loop", "attributes", "mix")
-    """Traits that speak of tracks and bars."""
 
     def __init__(self, score: Score | None = None, *, title: str = "", **kwargs: Any) -> None:
         score = Score() if score is None else score
@@ -216,8 +215,8 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
         has passed since the last one.
         """
         self._log.changed(self._document.state)
-        beside = {name: getattr(self, name) for name in self._fitted}
-        fitting = self._beside.changed(self._document.state, beside, self._document.has_cell)
+        beside = {name: getattr(self, name) for name in FITTED if self.has_trait(name)}
+        fitting = self._beside.changed(self._document.state, beside)
         with self.hold_sync():
             for name, value in fitting.items():
                 setattr(self, name, value)
@@ -446,7 +445,8 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
             calls = op_calls(ops, old.n_tracks)
             if calls is not None:
                 self._log.say(f"roll.score = roll.score{calls}")
-            self._document_changed(old, soon=True)
+            # of tracks and bars the page has shown nothing yet, and what is beside them moves with them
+            self._document_changed(old, soon=calls is None)
             return {"rev": self._document.rev}, None
 
     def _request_sync(self, job: str | None, have: int) -> tuple[dict[str, Any], list[bytes] | None]:

@@ -11,7 +11,7 @@ import traitlets as t
 if TYPE_CHECKING:
     from midigpt_nb.widgets.document import Cell
 
-__all__ = ["BAR_ROLES", "TRACK_ROLES", "PlanTrait", "Roles", "within"]
+__all__ = ["BAR_ROLES", "TRACK_ROLES", "PlanTrait", "Roles", "moved_plan"]
 
 TRACK_ROLES = ("context", "continue", "ignore")
 """`continue`: its bars are written from left to right, to the end; `ignore`: the model never sees it."""
@@ -73,12 +73,15 @@ def _plan(tracks: Mapping[int, str], bars: Mapping[Cell, str]) -> dict[str, Any]
     return {"roles": rows} if rows else {}
 
 
-def within(plan: Mapping[str, Any], has_cell: Any) -> dict[str, Any]:
-    """The plan without tracks and bars that do not exist."""
-    tracks, bars = _entries(plan)
+def moved_plan(
+    plan: Mapping[str, Any], tracks: Mapping[int, int], bars: Mapping[int, int], has_cell: Any
+) -> dict[str, Any]:
+    """The plan with its tracks and bars at new places (old -> new); without those that do not exist."""
+    own_tracks, own_bars = _entries(plan)
+    cells = {(tracks.get(track, -1), bars.get(bar, -1)): role for (track, bar), role in own_bars.items()}
     return _plan(
-        {track: role for track, role in tracks.items() if has_cell(track, 0)},
-        {cell: role for cell, role in bars.items() if has_cell(*cell)},
+        {tracks[track]: role for track, role in own_tracks.items() if has_cell(tracks.get(track, -1), 0)},
+        {cell: role for cell, role in cells.items() if has_cell(*cell)},
     )
 
 

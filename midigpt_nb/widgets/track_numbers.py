@@ -6,8 +6,9 @@ What a person sets beside the music (mute, solo, volume, colour: trait `mix`) is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import traitlets as t
 
 if TYPE_CHECKING:
@@ -20,9 +21,13 @@ _SWITCHES = ("muted", "soloed")
 
 
 def numbers_after(
-    numbers: Sequence[int], ops: Iterable[Mapping[str, Any]], fresh: Callable[[], int]
+    numbers: Sequence[int],
+    ops: Iterable[Mapping[str, Any]],
+    fresh: Callable[[], int],
+    copied: dict[int, int] | None = None,
 ) -> tuple[int, ...]:
-    """The numbers after a batch of operations that was carried out. New tracks and copies get `fresh` ones.
+    """The numbers after a batch of operations that was carried out. New tracks and copies get `fresh` ones;
+    `copied` is told of which track each copy is.
 
     >>> numbers_after((0, 1, 2), [{"op": "track_move", "track": 0, "to": 2}], lambda: 9)
     (1, 2, 0)
@@ -36,6 +41,7 @@ def numbers_after(
             del now[track]
         elif op["op"] == "track_duplicate":
             now.insert(track + 1, fresh())
+            (copied if copied is not None else {})[now[track + 1]] = now[track]
         elif op["op"] == "track_move":
             now.insert(int(op["to"]), now.pop(track))
     return tuple(now)
@@ -44,25 +50,51 @@ def numbers_after(
 def matched_numbers(
     old: Score, numbers: Sequence[int], new: Score, fresh: Callable[[], int]
 ) -> tuple[int, ...]:
-    """The numbers of a score that was assigned: tracks of the same name and instrument are the same ones, in
-    order; of those left, tracks at the same place are, where no track was added or taken away.
+    """The numbers of a score that was assigned: tracks of the same instrument and notes are the same ones, in
+    order, then those of the same name and instrument; of those left, tracks at the same place are, where no
+    track was added or taken away.
     """
     before, after = _kinds(old), _kinds(new)
-    found: list[int | None] = []
+    found: list[int | None] = [None] * len(after)
     left = list(range(len(before)))
-    for kind in after:
-        same = next((place for place in left if before[place] == kind), None)
-        if same is not None:
-            left.remove(same)
-        found.append(None if same is None else numbers[same])
+    for kind in _ALIKE:
+        known = [kind(row) for row in before]
+        for track, row in enumerate(after):
+            wanted = kind(row)
+            same = next((place for place in left if known[place] == wanted), None)
+            if found[track] is None and wanted is not None and same is not None:
+                left.remove(same)
+                found[track] = numbers[same]
     if len(before) == len(after):
         found = [numbers[i] if number is None and i in left else number for i, number in enumerate(found)]
     return tuple(fresh() if number is None else number for number in found)
 
 
-def _kinds(score: Score) -> list[tuple[Any, ...]]:
-    rows = score.table.tracks[:, 1:].tolist()
-    return [(name, *row) for name, row in zip(score.track_names, rows, strict=True)]
+class _Kind(NamedTuple):
+    name: str
+    instrument: tuple[int, int]
+    notes: bytes
+
+
+_ALIKE: tuple[Callable[[_Kind], object], ...] = (
+    lambda kind: kind,
+    lambda kind: (kind.instrument, kind.notes) if kind.notes else None,
+    lambda kind: (kind.name, kind.instrument),
+)
+"""What makes two tracks the same one, the surest sign first. None: no sign."""
+
+
+def _kinds(score: Score) -> list[_Kind]:
+    table = score.table
+    bars, notes = np.asarray(table.bars), np.asarray(table.notes)
+    bar_of = np.repeat(np.arange(len(bars)), np.diff(bars[:, 0], append=table.n_notes))
+    kinds = []
+    for track, (name, row) in enumerate(zip(score.track_names, table.tracks[:, 1:].tolist(), strict=True)):
+        first, last = table.bar_rows(track)
+        own = (first <= bar_of) & (bar_of < last)
+        content = np.column_stack([bar_of[own] - first, notes[own]])
+        kinds.append(_Kind(name, (row[0], row[1]), content.tobytes()))
+    return kinds
 
 
 def mix_by_place(mix: Mapping[str, Any], numbers: Sequence[int]) -> dict[str, Any]:

@@ -114,6 +114,27 @@ def test_o6_everything_that_was_decided_comes_back(example: Score, connect: Any,
     assert other.accept().hash() == editor.accept().hash()
 
 
+def test_o6_what_was_decided_comes_back_to_its_tracks_and_bars(example: Score, connect: Any) -> None:
+    """Tracks and bars moved after the page had kept the project: its log says so."""
+    editor, page = connect(InfillEditor, example)
+    editor.attributes = {"track": {2: {"note_density": 3}}, "bar": {2: {5: {"bar_note_density": 4}}}}
+    editor.plan = {"roles": {"2": {"bars": {"6": "hidden"}}}}
+    editor.mix, editor.loop, editor.chords = {"2": {"muted": True}}, [4, 8], {5: "F"}
+    _, base = keep(page)
+    assert base is not None
+    ops = [{"op": "track_delete", "track": 0}, {"op": "bars_insert", "at": 2, "count": 3}]
+    log = [({"k": "ops", "label": "x", "ops": [op]}, b"") for op in ops]
+    other, second = connect(InfillEditor, example)
+    assert restore(second, frame(base, log))[0]["k"] == "ok"
+    assert other.attributes == {
+        "track": {"1": {"note_density": 3}},
+        "bar": {"1": {"8": {"bar_note_density": 4}}},
+    }
+    assert (other.plan, other.loop) == ({"roles": {"1": {"bars": {"9": "hidden"}}}}, [7, 11])
+    assert other.chords == {8: "F"} and list(other.mix.values()) == [{"muted": True}]
+    assert list(other.mix) == [str(other._document.state.track_numbers[1])]
+
+
 def test_o6_a_large_piece_comes_back_in_parts(example: Score, connect: Any) -> None:
     rng = np.random.default_rng(1)
     notes = np.sort(rng.integers(0, 1900, (60_000, 1)), axis=0)

@@ -12,8 +12,8 @@ import traitlets
 
 from midigpt_nb import InfillEditor
 from midigpt_nb.errors import ScoreError
+from midigpt_nb.widgets.bar_numbers import bars_after, chords_after
 from midigpt_nb.widgets.capabilities import capabilities
-from midigpt_nb.widgets.moved_chords import moved_chords
 from midigpt_nb.widgets.protocol import DOUBT_DTYPE
 
 CONFIGS = Path(__file__).parents[1] / "reference" / "configs"
@@ -153,13 +153,19 @@ def test_a7_chords_stay_with_their_bars(connect, example, engine):
     assert editor.chords == {1: "Am", 4: "F"}
     editor.score = editor.score[0:3]
     assert editor.chords == {1: "Am"}, "bars that went take their chords along"
-    assert moved_chords({0: "C", 2: "G", 5: "F"}, [{"op": "bars_delete", "first": 1, "count": 2}]) == {
+    assert chords_moved({0: "C", 2: "G", 5: "F"}, {"op": "bars_delete", "first": 1, "count": 2}) == {
         0: "C",
         3: "F",
     }
-    assert moved_chords({0: "C", 1: "G"}, [{"op": "bars_duplicate", "first": 0, "count": 1}]) == {
+    assert chords_moved({0: "C", 1: "G"}, {"op": "bars_duplicate", "first": 0, "count": 1}) == {
         0: "C", 1: "C", 2: "G"
     }  # fmt: skip
+
+
+def chords_moved(chords, op):
+    copied, fresh = {}, iter(range(90, 99))
+    now = bars_after(range(8), [op], None, lambda: next(fresh), copied)
+    return chords_after(chords, range(8), now, copied)
 
 
 # --- style
