@@ -101,7 +101,8 @@ export const strings = {
   generate: "Generate",
   regenerate: (what: string): string => `Regenerate ${what}`,
   write: (what: string): string => `Write ${what}`,
-  generateHint: "Write the selected bars anew (Enter or G)",
+  generateHint: (n: number): string =>
+    `Write the selected bars anew${n > 1 ? `, ${n} takes` : ""} (Enter or G)`,
   stopGenerating: "Stop",
   stopHint: "Stop writing (Esc)",
   before: "Before",
@@ -155,7 +156,7 @@ export const strings = {
   nothingToPaste: "Copy notes first",
   // takes
   takesLabel: "Takes",
-  takesHint: "How many takes to write",
+  takesHint: "How many versions Generate writes, to compare and choose from",
   nTakes: (n: number): string => plural(n, "take", "takes"),
   takesOf: (n: number, what: string): string => `${plural(n, "take", "takes")} of ${what}`,
   takesReady: (n: number): string =>
@@ -419,8 +420,6 @@ export const strings = {
   pieceOn: "on",
   pieceOff: "off",
   pieceWithout: (label: string, why: string): string => `${label}: ${why}`,
-  takesCount: "Takes",
-  takesCountHint: "How many versions Generate writes, to compare and choose from",
   // how sure the model was
   doubt: "How sure?",
   doubtHint: "Hatch notes the model was not sure of; point at one for what else it thought of",

@@ -38,6 +38,8 @@ const MIN_LANES_PX = 120;
 const GRID_REFRESH_MS = 150;
 /** What a key held down does not do again: it may have been pressed on a button that has gone. */
 const ONCE: ReadonlySet<string> = new Set(["generate", "accept"]);
+/** JupyterLab's own attribute: its shortcuts leave keys alone that are pressed below an element with it. */
+const OWN_KEYS = ["data-lm-suppress-shortcuts", "true"] as const;
 const ALL_CHANGES: readonly Change[] = ["document", "settings", "job", "transport", "wishes", "problem"];
 
 export class RollView {
@@ -183,12 +185,7 @@ export class RollView {
     this.body.append(side, this.surface, this.scroll);
     return h(
       "div",
-      // JupyterLab's own attribute: its shortcuts leave keys alone that are pressed in here
-      {
-        class: "mgnb-root",
-        testid: "mgnb-roll",
-        attrs: { role: "region", "data-lm-suppress-shortcuts": "true" },
-      },
+      { class: "mgnb-root", testid: "mgnb-roll", attrs: { role: "region", [OWN_KEYS[0]]: OWN_KEYS[1] } },
       this.probe,
       this.toolbar.element,
       this.status.banner,
@@ -451,6 +448,9 @@ export class RollView {
     this.toolbar.element.addEventListener("focusin", near, { signal, once: true });
     // Keys stay inside: a notebook would take a, b, d d, x, z, Enter … for commands on cells.
     root.addEventListener("keydown", (event) => this.key(event), { signal });
+    // Notebook 7 looks at keys before the roll does, and begins at what has the focus: the mark must be there, too.
+    const mark = (event: Event): void => (event.target as Element).setAttribute(...OWN_KEYS);
+    root.addEventListener("focusin", mark, { signal });
     this.actions.listen(root, signal);
     for (const name of ["keyup", "keypress", "copy", "cut", "paste"]) {
       root.addEventListener(name, (event) => event.stopPropagation(), { signal });

@@ -119,6 +119,15 @@ describe("keys", () => {
     expect(get("mgnb-roll").getAttribute("data-lm-suppress-shortcuts")).toBe("true");
   });
 
+  it("are marked as the roll's own where the focus is, for a notebook that looks before the roll does", () => {
+    const button = host.querySelector(".mgnb-toolbar button:not([disabled])") as HTMLElement;
+    for (const focused of [roll(), button]) {
+      expect(focused.hasAttribute("data-lm-suppress-shortcuts")).toBe(false);
+      focused.focus();
+      expect(focused.getAttribute("data-lm-suppress-shortcuts")).toBe("true");
+    }
+  });
+
   it("G asks for the selected bars; undo asks for undo", async () => {
     press("ArrowRight");
     press("g");

@@ -215,6 +215,32 @@ def test_e3_every_key_is_on_the_sheet(roll: Roll) -> None:
     assert not sheet.is_visible() and roll.state()["focused"]
 
 
+@pytest.mark.parametrize("by_key", [True, False])
+def test_e3_the_sheet_gives_the_keyboard_back_to_who_opened_it(roll: Roll, by_key: bool) -> None:
+    mount(roll)
+    sheet, page = roll.page.get_by_test_id("mgnb-help-sheet"), roll.page
+    opener = page.locator(".mgnb-surface") if by_key else page.get_by_test_id("mgnb-help")
+    has_it = "(one) => document.activeElement === one"
+    for press_it in (True, False):
+        opener.focus()
+        press(roll, "?" if by_key else "Enter")
+        assert sheet.is_visible()
+        close = sheet.get_by_role("button")
+        if press_it:  # with the keyboard all the way
+            for _ in range(60):
+                if close.evaluate(has_it):
+                    break
+                press(roll, "Tab")
+            assert close.evaluate(has_it)
+            press(roll, "Enter")
+        else:
+            close.click()
+        assert not sheet.is_visible() and opener.evaluate(has_it)
+    press(roll, "?" if by_key else "Enter")
+    press(roll, "Escape")
+    assert not sheet.is_visible() and opener.evaluate(has_it)
+
+
 # ------------------------------------------------------------------------------------------- clipboard
 
 

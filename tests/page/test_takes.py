@@ -119,17 +119,22 @@ def test_keys_audition_takes_and_tools_come_back_afterwards(opened: Roll) -> Non
     assert opened.state()["tool"] == "draw"
 
 
+def writes_four(roll: Roll) -> Any:
+    """Generate was clicked for the bass and four takes are on their way."""
+    roll.mount(document(band()), n_takes=4)
+    roll.drag((1, 4), (1, 7))
+    roll.page.get_by_test_id("mgnb-generate").click()
+    roll.set("status", "running")
+    roll.event(0, "accepted", cells=CELLS, label="Regenerate", takes=4)
+    return roll.page
+
+
 def has_focus(roll: Roll) -> bool:
     return bool(roll.page.evaluate("document.activeElement.classList.contains('mgnb-surface')"))
 
 
 def test_the_mouse_on_a_button_that_goes_leaves_the_keyboard_with_the_roll(roll: Roll) -> None:
-    roll.mount(document(band()), n_takes=4)
-    page = roll.page
-    roll.drag((1, 4), (1, 7))
-    page.get_by_test_id("mgnb-generate").click()
-    roll.set("status", "running")
-    roll.event(0, "accepted", cells=CELLS, label="Regenerate", takes=4)
+    page = writes_four(roll)
     page.get_by_test_id("mgnb-stop").wait_for(state="visible")
     assert has_focus(roll)
     page.get_by_test_id("mgnb-stop").click()
@@ -149,12 +154,7 @@ def test_the_mouse_on_a_button_that_goes_leaves_the_keyboard_with_the_roll(roll:
 
 
 def test_keys_hear_takes_after_generate_was_clicked(roll: Roll) -> None:
-    roll.mount(document(band()), n_takes=4)
-    page = roll.page
-    roll.drag((1, 4), (1, 7))
-    page.get_by_test_id("mgnb-generate").click()
-    roll.set("status", "running")
-    roll.event(0, "accepted", cells=CELLS, label="Regenerate", takes=4)
+    page = writes_four(roll)
     roll.event(1, "done", rev=1)
     roll.set("status", "done")
     offer(roll)

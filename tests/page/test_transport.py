@@ -219,9 +219,13 @@ def test_help_is_the_last_to_fold_away(roll: Roll, width: int) -> None:
 
 
 def test_what_is_folded_away_is_in_the_menu_and_works(roll: Roll) -> None:
-    roll.page.set_viewport_size({"width": 532, "height": 800})
+    roll.page.set_viewport_size({"width": 440, "height": 800})
     roll.mount(document(band()), can_undo=True)
-    assert by(roll, "tool-draw").is_hidden() and by(roll, "files").is_hidden()
+    assert (
+        by(roll, "takes-count").is_hidden()
+        and by(roll, "tool-draw").is_hidden()
+        and by(roll, "files").is_hidden()
+    )
     by(roll, "more").click()
     by(roll, "tool-draw-more").click()
     assert roll.state()["tool"] == "draw"
@@ -241,6 +245,25 @@ def test_what_is_folded_away_is_in_the_menu_and_works(roll: Roll) -> None:
     by(roll, "tool-draw").wait_for()
     by(roll, "more").click()
     assert by(roll, "tool-draw-more").count() == 0 and by(roll, "more-speed").is_visible()
+
+
+@pytest.mark.parametrize("width", [420, 532, 760, 850, 1400])
+def test_generate_stands_in_the_row_beside_the_one_number_of_takes(roll: Roll, width: int) -> None:
+    """What is set where the eye is when Generate is pressed is set nowhere else (in a narrow row it is in
+    the menu); note tools are there from the width of a notebook on.
+    """
+    roll.page.set_viewport_size({"width": width, "height": 1000})
+    roll.mount(document(band()), selection={"cells": [[1, 4], [1, 5]]}, n_takes=3, can_undo=True)
+    row, button = roll.page.locator(".mgnb-toolbar").bounding_box(), by(roll, "generate").bounding_box()
+    assert button["width"] >= 96 and button["x"] + button["width"] <= row["x"] + row["width"]
+    assert row["y"] <= button["y"] and button["y"] + button["height"] <= row["y"] + row["height"] < 90
+    choices = roll.page.locator("select:has(option:text-is('3 takes')), select[aria-label*='ake']")
+    assert choices.count() == 1
+    assert by(roll, "tool-draw").is_visible() == (width >= 850)
+    if width >= 760:
+        takes = by(roll, "takes-count").bounding_box()
+        assert 0 < button["x"] - takes["x"] - takes["width"] < 12
+        assert by(roll, "takes-count").input_value() == "3"
 
 
 @pytest.mark.parametrize("width", [560, 815, 1000])

@@ -10,6 +10,7 @@ import { h } from "../dom.ts";
 import { type Doubts, makeDoubts } from "../doubt/doubts.ts";
 import { joinClipboard } from "../edit/clipboard.ts";
 import { NoteKeys } from "../edit/keys.ts";
+import { keepFocus } from "../focus.ts";
 import {
   drawNote,
   eraseNotes,
@@ -112,9 +113,19 @@ export function makeDesk(host: DeskHost): Desk {
     }
   }
   const help = makeHelp(() => toggle(false));
+  /** What had the keyboard when the sheet was opened; it has it again when the sheet had it last. */
+  let opener: HTMLElement = host.surface;
   const toggle = (open = help.hidden): boolean => {
     const was = !help.hidden;
-    help.hidden = !open;
+    const { activeElement } = root.getRootNode() as Document;
+    if (open && !was) {
+      opener =
+        activeElement instanceof HTMLElement && root.contains(activeElement) ? activeElement : host.surface;
+    }
+    const home = opener.isConnected && !opener.closest("[hidden]") ? opener : host.surface;
+    keepFocus(root, home, () => {
+      help.hidden = !open;
+    });
     return was;
   };
   const popups = new Menus(root, host.signal);

@@ -151,24 +151,3 @@ export function makeChordField(store: Store): Part {
     },
   };
 }
-
-/** How many takes Generate writes. */
-export function makeTakeCount(store: Store): Part {
-  const select = h(
-    "select",
-    { class: "mgnb-snap", testid: "mgnb-steer-takes", attrs: { "aria-label": strings.takesCount } },
-    ...Array.from({ length: 9 }, (_, i) => h("option", { text: String(i + 1), attrs: { value: i + 1 } })),
-  );
-  select.addEventListener("change", () => store.takes.setCount(Number(select.value)));
-  return {
-    element: h(
-      "label",
-      { class: "mgnb-field", title: strings.takesCountHint },
-      h("span", { text: strings.takesCount }),
-      select,
-    ),
-    update: () => {
-      select.value = String(store.get("n_takes") || 1);
-    },
-  };
-}

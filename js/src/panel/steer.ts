@@ -7,7 +7,7 @@ import { describe } from "../selection.ts";
 import type { Store } from "../store.ts";
 import { strings } from "../strings.ts";
 import type { MenuPage } from "./menu.ts";
-import { makeChips, makeChordField, makeTakeCount } from "./piece.ts";
+import { makeChips, makeChordField } from "./piece.ts";
 import { makeSettings } from "./settings.ts";
 
 export interface SteerPanel {
@@ -47,7 +47,6 @@ export function makeSteer(store: Store, openMenu: (page: MenuPage, opener: HTMLE
   const settings = makeSettings(store);
   const chords = makeChordField(store);
   const chips = makeChips(store, openMenu, true);
-  const takes = makeTakeCount(store);
   const moreRows = h("div", { class: "mgnb-steer-rows" });
   const advanced = h(
     "details",
@@ -63,14 +62,7 @@ export function makeSteer(store: Store, openMenu: (page: MenuPage, opener: HTMLE
     empty,
     barGroup,
     trackGroup,
-    h(
-      "div",
-      { class: "mgnb-fields mgnb-steer-first" },
-      chords.element,
-      chips.element,
-      settings.first,
-      takes.element,
-    ),
+    h("div", { class: "mgnb-fields mgnb-steer-first" }, chords.element, chips.element, settings.first),
     advanced,
   );
   let rows: Row[] = [];
@@ -109,7 +101,6 @@ export function makeSteer(store: Store, openMenu: (page: MenuPage, opener: HTMLE
       settings.update();
       chords.update();
       chips.update();
-      takes.update();
     },
   };
 }

@@ -122,10 +122,7 @@ export function makeTakes(
       { class: "mgnb-takes-head" },
       title,
       sort,
-      h("span", { class: "mgnb-spacer" }),
-      keepGoing,
-      discard,
-      keep,
+      h("div", { class: "mgnb-group mgnb-takes-ends" }, keepGoing, discard, keep),
     ),
     list,
   );

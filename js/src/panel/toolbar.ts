@@ -78,12 +78,12 @@ const FOLDS = [
   "start",
   "files",
   "click",
-  "takes",
   "snap",
   "targets",
-  "tools",
-  "loop",
   "steer",
+  "loop",
+  "tools",
+  "takes",
   "history",
   "help",
 ] as const;
@@ -301,7 +301,7 @@ export function makeToolbar(actions: ToolbarActions): Toolbar {
       stop.hidden = !state.running;
       setText(generateLabel, state.action);
       setAttr(generate, "aria-disabled", state.blocked ? "true" : null);
-      generate.title = state.blocked || state.warning || strings.generateHint;
+      generate.title = state.blocked || state.warning || strings.generateHint(state.takes);
       takes.hidden = targets.hidden = !state.canGenerate;
       takes.value = String(state.takes);
       compare.update(state);
