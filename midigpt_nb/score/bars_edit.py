@@ -207,30 +207,61 @@ def with_order_of_tracks(score: Score, order: Sequence[int]) -> Score:
     new = score._like(
         new_table, source, names=[names[i] for i in order], attributes=[dict(attributes[i]) for i in order]
     )
-    return new if list(order) == sorted(set(order)) else _with_chunks_in_order(new)
+    if source is None or list(order) == sorted(set(order)):
+        return new
+    if gone:
+        return _with_chunks_in_order(new, origin_tracks(source.origin, new_table))
+    before = origin_tracks(source.origin, table)  # as long as silent tracks are at their places
+    firsts = [track not in order[:i] for i, track in enumerate(order)]
+    return _with_chunks_in_order(
+        new, [before[track] if first else None for track, first in zip(order, firsts, strict=True)]
+    )
 
 
-def _with_chunks_in_order(score: Score) -> Score:
+def _with_chunks_in_order(score: Score, origins: Sequence[int | None]) -> Score:
     """The score with the chunks of its file in the order of its tracks, so that they are read in that order.
 
-    Tracks that share a chunk stay as they are; chunks without tracks keep their places.
+    `origins` is the track that each was read as. Tracks that share a chunk stay as they are; chunks without
+    tracks keep their places. A silent track that was read keeps its chunk as long as all that sound were
+    read, too; one that was not read has none, and gets it with its first notes.
     """
-    source = score._source
-    if source is None:
-        return score
-    origins = origin_tracks(source.origin, score.table)
+    source, table = score._source, score.table
+    assert source is not None
+    sounding = sorted(set(_track_of_notes(table).tolist()))
     known = [old for old in origins if old is not None]
-    if len(known) == len(origins):
-        return _with_chunk_order(score, source, known)
-    data = score._midi_bytes(in_order=False)
-    written = SourceFile(*_core.read_midi(data), source.n_dropped)
-    place_of = _places_as_written(source.origin, score.table)
+    is_new = [old is None for old in origins]
+    if not any(is_new[track] for track in sounding):
+        moved = _with_chunk_order(score, source, known)
+        assert moved._source is not None
+        found = origin_tracks(moved._source.origin, moved.table)
+        in_order = [old for old in found if old is not None]
+        is_same = [old is None for old in found] == is_new and in_order == sorted(in_order)
+        if len(known) == len(sounding) or is_same:
+            return moved
+    if not sounding:
+        return score
+    part = _only(score, sounding)
+    written = SourceFile(*_core.read_midi(part._midi_bytes(in_order=False)), source.n_dropped)
+    place_of = [-1] * table.n_tracks
+    for track, place in zip(sounding, _places_as_written(source.origin, part.table), strict=True):
+        place_of[track] = place
     heard = sorted(place for place in place_of if place >= 0)
     if heard != list(range(written.origin.n_tracks)) or not written.file.can_hold(score.table):
         return score
     sources = matched_sources(written.origin.resampled(score.resolution), score.table, place_of)
     table = with_note_sources(score.table, sources)
     return _with_chunk_order(score._like(table, written), written, place_of)
+
+
+def _only(score: Score, tracks: Sequence[int]) -> Score:
+    """The score of some of its tracks; all that its file says is still there."""
+    names, attributes = score._track_labels(), score._track_attributes()
+    return score._like(
+        score.table.window(list(tracks), 0, score.n_bars),
+        score._source,
+        names=[names[track] for track in tracks],
+        attributes=[attributes[track] for track in tracks],
+    )
 
 
 def midi_in_order(score: Score, data: bytes) -> bytes:

@@ -334,7 +334,11 @@ def duplicate_track(score: Score, which: TrackName, *, name: str = "") -> Score:
 
 
 def reorder_tracks(score: Score, order: Sequence[TrackName]) -> Score:
-    """The tracks in another order; each must be named once."""
+    """The tracks in another order; each must be named once.
+
+    What a file says of the whole piece (tempi, metres, markers, copyright) stays in its first chunk, where
+    other programs look for it.
+    """
     numbers = track_numbers(order, score)
     if sorted(numbers) != list(range(score.n_tracks)):
         missing = [i for i in range(score.n_tracks) if i not in numbers]

@@ -1,6 +1,7 @@
 #include "score/assemble_midi.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -8,6 +9,7 @@
 #include "error.h"
 #include "midi/event_writer.h"
 #include "score/channel_pool.h"
+#include "score/event_seats.h"
 #include "score/player_state.h"
 
 namespace midigpt {
@@ -17,6 +19,7 @@ namespace {
 constexpr std::int64_t kMostTicks = std::int64_t{1} << 46;
 constexpr int kMostTicksPerQuarter = 0x7FFF;
 constexpr std::size_t kMostChunks = 0xFFFF;
+constexpr std::size_t kNobody = std::numeric_limits<std::size_t>::max();
 constexpr std::size_t kMostEvents = std::size_t{1} << 25;  // of the new file: stretches can be repeated without end
 
 using Tempi = std::vector<std::pair<std::int64_t, std::int32_t>>;
@@ -63,7 +66,8 @@ bool is_heading(std::uint8_t type, std::int64_t tick) {
 // One source with what is known about each of its events.
 class Source {
  public:
-  Source(const MidiSource& given, int ticks_per_quarter, bool keeps_tempi) : given_(given), ticks_per_quarter_(ticks_per_quarter) {
+  Source(const MidiSource& given, int ticks_per_quarter, bool keeps_tempi, bool first_stays)
+      : given_(given), ticks_per_quarter_(ticks_per_quarter), seats_(event_seats(file(), given.chunk_of, first_stays)) {
     const MidiFile& midi = file();
     for (std::size_t chunk = 0; chunk < midi.track_chunks.size(); ++chunk) ports_.push_back(chunk_port(midi, chunk));
     order_.resize(midi.events.size());
@@ -78,7 +82,8 @@ class Source {
   [[nodiscard]] const MidiEvent& event(std::uint32_t i) const { return file().events[i]; }
   [[nodiscard]] const std::vector<std::uint32_t>& in_time() const { return order_; }
   [[nodiscard]] bool dropped(std::uint32_t i) const { return dropped_[i]; }
-  [[nodiscard]] std::size_t target_chunk(std::uint32_t i) const { return given_.chunk_of[event(i).chunk]; }
+  [[nodiscard]] std::size_t target_chunk(std::uint32_t i) const { return seats_.chunk[i]; }
+  [[nodiscard]] std::uint64_t turn(std::uint32_t i) const { return seats_.order[i]; }
   [[nodiscard]] int scope(std::uint32_t i) const { return ports_[event(i).chunk]; }
   [[nodiscard]] std::int32_t partner(std::uint32_t i) const { return given_.reading->partner[i]; }
 
@@ -163,6 +168,7 @@ class Source {
 
   const MidiSource& given_;
   int ticks_per_quarter_;
+  EventSeats seats_;
   std::vector<int> ports_;
   std::vector<std::uint32_t> order_;  // event numbers in order of time
   std::vector<bool> dropped_;
@@ -172,7 +178,11 @@ class Assembler {
  public:
   Assembler(std::span<const MidiSource> sources, std::vector<TimeSpan> spans, std::span<const FileBar> grid, std::int64_t length, int ticks_per_quarter, const Tempi* tempi)
       : given_(sources), spans_(std::move(spans)), grid_(grid), length_(length), ticks_per_quarter_(ticks_per_quarter), tempi_(tempi) {
-    for (const MidiSource& source : sources) sources_.emplace_back(source, ticks_per_quarter, tempi == nullptr);
+    for (const MidiSource& source : sources) {
+      const int own = source.file->format;
+      const bool first_stays = !per_chunk() && (own == 1 || (own == 0 && &source != &sources.front()));
+      sources_.emplace_back(source, ticks_per_quarter, tempi == nullptr, first_stays);
+    }
     std::size_t n_chunks = 0;
     for (const MidiSource& source : sources) {
       for (const std::size_t chunk : source.chunk_of) n_chunks = std::max(n_chunks, chunk + 1);
@@ -191,7 +201,7 @@ class Assembler {
       if (spans_[i].source != spans_[i - 1].source || spans_[i].start < spans_[i - 1].end) jumps_back_ = i;
     }
     for (std::size_t i = 0; i < grid.size(); ++i) bar_at_.emplace(grid[i].start_tick, i);
-    has_signature_.assign(grid.size(), false);
+    signed_by_.assign(grid.size(), kNobody);
   }
 
   AssembledMidi run() {
@@ -238,7 +248,7 @@ class Assembler {
       const Keep keep = source.keep(*next);
       const bool fits = keep == Keep::kSetting || ((keep == Keep::kOnce || keep == Keep::kMoment) && !is_stray_note(source, *next));
       if (!fits || source.dropped(*next) || written_[span.source][*next]) continue;
-      put(number, *next, out(number, span.end), kOwn, *next);
+      put(number, *next, out(number, span.end), kOwn, source.turn(*next));
       if (keep == Keep::kSetting) take_state(*next, source);
     }
   }
@@ -249,7 +259,7 @@ class Assembler {
     for (; next != end && source.event(*next).tick == spans_[0].start; ++next) {
       const Keep keep = source.keep(*next);
       if (source.dropped(*next) || (keep != Keep::kSetting && keep != Keep::kOnce)) continue;
-      put(0, *next, 0, kOwn, *next);
+      put(0, *next, 0, kOwn, source.turn(*next));
       if (keep == Keep::kSetting) take_state(*next, source);
     }
   }
@@ -268,16 +278,16 @@ class Assembler {
         if (span + 1 == spans_.size()) chunk_ends_[source.target_chunk(event)] = std::max(chunk_ends_[source.target_chunk(event)], tick);
         return;
       case Keep::kOnce:
-        if (!written_[spans_[span].source][event]) put(span, event, tick, kOwn, event);
+        if (!written_[spans_[span].source][event]) put(span, event, tick, kOwn, source.turn(event));
         return;
       case Keep::kSetting:
         if (spans_[0].start == spans_[0].end && source.event(event).tick == spans_[0].start && written_[spans_[span].source][event]) return;
-        put(span, event, tick, kOwn, event);
+        put(span, event, tick, kOwn, source.turn(event));
         return take_state(event, source);
       case Keep::kMoment:
         // A note that never ends would take the end of one that comes again.
         if (span < jumps_back_ && starts_note(source.file(), source.event(event))) return;
-        return put(span, event, tick, kOwn, event);
+        return put(span, event, tick, kOwn, source.turn(event));
     }
   }
 
@@ -292,12 +302,12 @@ class Assembler {
     const Source& source = source_of(span);
     if (!starts_note(source.file(), source.event(event))) return;  // its note-on brings the note-off
     const auto off = static_cast<std::uint32_t>(source.partner(event));
-    put(span, event, tick, kOwn, event);
+    put(span, event, tick, kOwn, source.turn(event));
     Place end = end_of_note(span, tick, source.event(event).tick, source.event(off).tick);
     if (end.tick < tick || (end.tick == tick && source.event(off).tick > source.event(event).tick)) end = {tick + 1, span};
     content_end_ = std::max(content_end_, end.tick);
     const std::size_t chunk = source.target_chunk(off);
-    chunks_[chunk].push_back({end.tick, end.span, kOwn, off, source.status(off), source.data(off), spans_[span].source, static_cast<std::int32_t>(off)});
+    chunks_[chunk].push_back({end.tick, end.span, kOwn, source.turn(off), source.status(off), source.data(off), spans_[span].source, static_cast<std::int32_t>(off)});
     written_[spans_[span].source][off] = true;
   }
 
@@ -323,13 +333,14 @@ class Assembler {
     const auto payload = source.file().meta_payload(source.event(event));
     const auto bar = bar_at_.find(tick);
     if (bar == bar_at_.end()) {
-      if (payload[0] == 0) put(span, event, tick, kOwn, event);  // it makes no bars
+      if (payload[0] == 0) put(span, event, tick, kOwn, source.turn(event));  // it makes no bars
       return;
     }
     const FileBar& here = grid_[bar->second];
-    if (has_signature_[bar->second] || here.numerator != payload[0] || here.denominator != 1 << payload[1]) return;
-    has_signature_[bar->second] = true;
-    put(span, event, tick, kOwn, event);
+    std::size_t& said = signed_by_[bar->second];
+    if ((said != kNobody && said != span) || here.numerator != payload[0] || here.denominator != 1 << payload[1]) return;
+    said = span;
+    put(span, event, tick, kOwn, source.turn(event));
     last_signature_ = std::max(last_signature_, tick);
   }
 
@@ -396,7 +407,7 @@ class Assembler {
         const FileBar& before = grid_[i - 1];
         needed = before.numerator != bar.numerator || before.denominator != bar.denominator || before.start_tick + before.length_ticks != bar.start_tick;
       }
-      if (needed && !has_signature_[i]) put_signature(bar);
+      if (needed && signed_by_[i] == kNobody) put_signature(bar);
     }
     if (grid_.empty() || std::max(content_end_, last_signature_ + 1) > grid_.back().start_tick) return;
     put_signature(grid_.back());  // so that readers go as far as the last bar
@@ -499,7 +510,7 @@ class Assembler {
   std::vector<std::int64_t> chunk_ends_;
   std::vector<std::vector<bool>> written_;
   std::map<std::int64_t, std::size_t> bar_at_;  // tick -> bar of the grid
-  std::vector<bool> has_signature_;
+  std::vector<std::size_t> signed_by_;  // per bar of the grid: the span whose time signatures stand there
   std::int64_t last_signature_ = 0;
   std::int64_t content_end_ = 0;
   PlayerState state_;  // what the new file has set so far

@@ -45,6 +45,7 @@ struct AssembledMidi {
 // hold. An `end` beyond a source's last event means all the rest of it.
 //
 // * The first source gives header, unknown chunks and what follows the last chunk.
+// * The time map and what else is said of the whole piece stays in the first chunk (see event_seats.h), but in files of format 2.
 // * A note lies where it starts. It keeps its length where silence was put in, loses the time that was taken out, and ends where time jumps.
 // * Where time jumps, settings (programs, controllers, bends, tuning, tempo, key) are said again as far as they differ from those there.
 // * A note-on that never ends is left out before time that comes again, where it would take the end of a note.

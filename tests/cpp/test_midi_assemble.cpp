@@ -227,3 +227,28 @@ TEST_CASE("what a piece sets after its last bar does not hold in the piece behin
   CHECK(both.reading.tracks[0].program == 0);
   CHECK(both.reading.table.notes.size() == 2);
 }
+
+TEST_CASE("a first chunk that goes to another place leaves the time map behind, among as many events as before") {
+  const Bytes lead = track_of({after(0, {0xFF, 3, 1, 'L'}), after(0, {0xFF, 0x51, 3, 6, 26, 128}), after(0, {0xFF, 0x59, 2, 0, 0}), after(0, {0xC0, 5}), after(0, {0x90, 60, 90}),
+                               after(480, {0xFF, 6, 1, 'M'}), after(0, {0x80, 60, 0})});
+  const Bytes bass = track_of({after(0, {0xFF, 3, 1, 'B'}), after(0, {0xC1, 33}), after(0, {0x91, 40, 90}), after(960, {0x81, 40, 0})});
+  const Bytes own_key = track_of({after(0, {0xFF, 3, 1, 'K'}), after(0, {0xFF, 0x59, 2, 2, 0}), after(0, {0x92, 50, 90}), after(960, {0x82, 50, 0})});
+  const auto swapped = [](const Piece& piece) {
+    MidiSource source = source_of(piece);
+    source.chunk_of = {1, 0};
+    const TimeSpan all[] = {{0, 0, kForever, 0, false}};
+    return read(assemble_midi({&source, 1}, all, bars(1), kBar, 480).bytes);
+  };
+  const Bytes both = file_of({lead, bass});
+  const Piece there = swapped(read(both));
+  CHECK(rows(there.file, 0) == std::vector<Row>{{0, 0xFF, 3}, {0, 0xFF, 0x51}, {0, 0xFF, 0x59}, {0, 0xC1, 33}, {0, 0x91, 40}, {480, 0xFF, 6}, {960, 0x81, 40}});
+  CHECK(rows(there.file, 1) == std::vector<Row>{{0, 0xFF, 3}, {0, 0xC0, 5}, {0, 0x90, 60}, {480, 0x80, 60}});
+  CHECK(swapped(there).file.bytes == both);
+
+  const Piece keyed = swapped(read(file_of({lead, own_key})));
+  CHECK(rows(keyed.file, 0) == std::vector<Row>{{0, 0xFF, 3}, {0, 0xFF, 0x51}, {0, 0xFF, 0x59}, {0, 0x92, 50}, {480, 0xFF, 6}, {960, 0x82, 50}});
+  CHECK(rows(keyed.file, 1) == std::vector<Row>{{0, 0xFF, 3}, {0, 0xFF, 0x59}, {0, 0xC0, 5}, {0, 0x90, 60}, {480, 0x80, 60}});
+
+  const Piece apart = swapped(read(file_of({lead, bass}, 2)));  // each chunk is a piece of its own
+  CHECK(rows(apart.file, 1) == rows(read(both).file, 0));
+}

@@ -12,7 +12,7 @@ import pytest
 from midigpt_nb.errors import ScoreError
 from midigpt_nb.score.model import Bar, Note, Score, Track
 
-from .rare_files import content, meta
+from .rare_files import chunk_of, content, events_of, file_of, is_end, meta
 
 
 @pytest.fixture
@@ -303,6 +303,48 @@ def test_a_silent_track_that_was_moved_is_written_at_its_place_when_it_gets_note
         assert {t: again.track(t).bars[0].notes for t in wanted} == played
         both = Score.from_bytes(asked.add_notes("Newer", 0, [Note(71, 90, 0, 10)]).to_midi())
         assert both.track_names == asked.track_names, order
+
+
+@pytest.mark.parametrize("from_file", [False, True])
+@pytest.mark.parametrize("how", ["added", "emptied"])
+def test_a_silent_track_that_was_moved_gets_its_notes_in_one_chunk_of_its_name(
+    how: str, from_file: bool
+) -> None:
+    """For one that was emptied it is the chunk that it had, with its controllers."""
+    score = Score([Track([Bar([Note(40 + 5 * i, 90, 0, 12)])], 8 * i, name=f"T{i}") for i in range(4)])
+    if from_file:
+        score = Score.from_bytes(with_volumes(score.to_midi()))
+    name = "New" if how == "added" else "T1"
+    score = score.add_track(33, name=name) if how == "added" else score.clear_bars(tracks=name)
+    for order in itertools.permutations(range(score.n_tracks)):
+        asked = score.reorder_tracks(order).add_notes(name, 0, [Note(70, 90, 0, 10)])
+        written = asked.to_midi()
+        again = Score.from_bytes(written)
+        assert again.track_names == asked.track_names and again == asked, order
+        file = again.source.file  # type: ignore[union-attr]
+        names = [own for own in file.chunk_names if own]
+        assert Counter(names) == Counter(asked.track_names), order
+        assert len({channel for _, channel, _ in file.track_sources}) == score.n_tracks, order
+        if how == "emptied" and from_file:
+            volume = [e for _, _, e in map(file.event, range(file.n_events)) if e[0] == 0xB1]
+            assert volume == [b"\xb1\x07\x47"], order
+            of_channel = {
+                c for c, _, e in map(file.event, range(file.n_events)) if e[0] in (0x91, 0xB1, 0xC1)
+            }
+            assert of_channel == {list(file.chunk_names).index(name)}, order
+
+
+def with_volumes(data: bytes | None) -> bytes:
+    """The file with a volume of 70 + channel in each chunk of notes."""
+    assert data is not None
+    chunks: dict[int, list[tuple[int, bytes]]] = {}
+    for chunk, tick, event in events_of(data):
+        own = chunks.setdefault(chunk, [])
+        if not is_end(event):
+            own.append((tick, event))
+        if event[0] & 0xF0 == 0xC0:
+            own.append((tick, bytes([0xB0 | event[0] & 15, 7, 70 + (event[0] & 15)])))
+    return file_of([chunk_of(*own) for own in chunks.values()], ticks=480)
 
 
 def test_a_track_that_is_put_into_the_middle_of_a_file_keeps_all_its_other_events(score: Score) -> None:
