@@ -12,6 +12,7 @@ import numpy as np
 from midigpt_nb.errors import MidiGPTError, ProjectError, brief
 from midigpt_nb.widgets.document import Cell, State, cell_notes, same_bars
 from midigpt_nb.widgets.takes import MAX_TAKES, RollTake
+from midigpt_nb.widgets.targets import BAR_ROLES, TRACK_ROLES
 
 if TYPE_CHECKING:
     from midigpt_nb._core import ScoreTable
@@ -107,8 +108,8 @@ def _take(told: Mapping[str, Any], state: State) -> RollTake:
     adherence = told.get("adherence")
     if not _is_share(adherence):
         raise ValueError(f"adherence is {brief(adherence)}; allowed: a number 0..1, or null")
-    record, plan = told["record"], told.get("plan", {})
-    if not isinstance(record, dict) or not isinstance(plan, dict) or not told["cells"]:
+    record, plan = told["record"], _checked_plan(told.get("plan", {}))
+    if not isinstance(record, dict) or not told["cells"]:
         raise ValueError("it says nothing about how it was made")
     base_table, _ = _with(state.table, told.get("base", []))
     table, cells = _with(base_table, told["cells"])
@@ -209,6 +210,55 @@ def _checked_rows(path: str, rows: Any, table: Mapping[str, Check]) -> list[dict
             if not fits(row[name]):
                 raise ValueError(f"{path}[{i}][{name!r}] is {brief(row[name])}; allowed: {allowed}")
     return [{name: tuple(v) if isinstance(v, list) else v for name, v in row.items()} for row in rows]
+
+
+# ------------------------------------------------------------------------------------------------ the plan
+
+_LONGEST_NUMBER = 10  # digits of a track or bar below 2**31
+
+
+def _checked_plan(plan: Any) -> dict[str, Any]:
+    """The roles that a take was made with, in which every entry is one that `PlanTrait` makes.
+
+    Raises ValueError with path, value and choices. A track or bar that the piece has no more is none of its
+    business: the plan is only told in the notebook's cell, as the one of then.
+    """
+    roles = _entries_of("plan", plan, ("roles",)).get("roles", {})
+    n_bars = 0
+    for track, row in _numbered("plan['roles']", roles):
+        path = f"plan['roles'][{track!r}]"
+        row = _entries_of(path, row, ("track", "bars"))
+        if "track" in row:
+            _check_role(f"{path}['track']", row["track"], TRACK_ROLES)
+        bars = row.get("bars", {})
+        for bar, role in _numbered(f"{path}['bars']", bars):
+            _check_role(f"{path}['bars'][{bar!r}]", role, BAR_ROLES)
+        n_bars += len(bars)
+    if n_bars > _MOST_ROWS:
+        raise ValueError(f"plan['roles'] speaks of {n_bars} bars; allowed: at most {_MOST_ROWS}")
+    return dict(plan)
+
+
+def _entries_of(path: str, value: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    if not isinstance(value, dict) or not set(value) <= set(names):
+        raise ValueError(f"{path} is {brief(value)}; allowed: the entries {', '.join(names)}")
+    return value
+
+
+def _numbered(path: str, value: Any) -> Iterable[tuple[str, Any]]:
+    """The entries of a dict whose names are tracks or bars: numbers as text."""
+    if not isinstance(value, dict) or len(value) > _MOST_ROWS:
+        raise ValueError(f"{path} is {brief(value)}; allowed: an object of at most {_MOST_ROWS} entries")
+    for name in value:
+        digits = isinstance(name, str) and name.isascii() and name.isdigit() and len(name) <= _LONGEST_NUMBER
+        if not digits or str(int(name)) != name or int(name) >= _LARGEST:
+            raise ValueError(f"{path} has the entry {brief(name)}; allowed: whole numbers from 0, as text")
+    return value.items()
+
+
+def _check_role(path: str, role: Any, known: tuple[str, ...]) -> None:
+    if not isinstance(role, str) or role not in known:
+        raise ValueError(f"{path} is {brief(role)}; allowed: {', '.join(known)}")
 
 
 def _remarks(texts: Any) -> list[str]:

@@ -197,3 +197,60 @@ def test_o6_nan_in_a_report_is_refused_before_or_as_it_is_read() -> None:
             saved_takes._checked_rows("chords", [{**CHORD, "share": share}], saved_takes._CHORDS)
     (kept,) = saved_takes._checked_rows("chords", [CHORD], saved_takes._CHORDS)
     assert kept == CHORD
+
+
+def _roles(track: Any) -> dict[str, Any]:
+    return {"roles": {"1": track}}
+
+
+HOSTILE_PLANS: list[tuple[Any, str]] = [
+    (None, "plan is None; allowed: the entries roles"),
+    ([], r"plan is \[\]; allowed: the entries roles"),
+    ({"rules": {}}, "plan is {'rules': {}}; allowed: the entries roles"),
+    ({"roles": None}, r"plan\['roles'\] is None; allowed: an object of at most"),
+    ({"roles": [["1", {}]]}, r"plan\['roles'\] is \[\['1', {}\]\]; allowed: an object"),
+    ({"roles": {"-1": {}}}, r"plan\['roles'\] has the entry '-1'; allowed: whole numbers from 0, as text"),
+    ({"roles": {"x": {}}}, r"plan\['roles'\] has the entry 'x'"),
+    ({"roles": {"1.5": {}}}, r"has the entry '1.5'"),
+    ({"roles": {"\u0661": {}}}, r"has the entry '\u0661'"),
+    ({"roles": {"01": {}}}, r"has the entry '01'"),
+    ({"roles": {"9" * 5000: {}}}, r"has the entry '999"),
+    ({"roles": {str(2**31): {}}}, r"has the entry '2147483648'"),
+    (_roles("ignore"), r"plan\['roles'\]\['1'\] is 'ignore'; allowed: the entries track, bars"),
+    (_roles({"more": 1}), r"\['1'\] is {'more': 1}; allowed: the entries track, bars"),
+    (_roles({"track": 3}), r"\['1'\]\['track'\] is 3; allowed: context, continue, ignore"),
+    (_roles({"track": "locked"}), r"\['track'\] is 'locked'; allowed: context, continue, ignore"),
+    (_roles({"track": ["ignore"]}), r"\['track'\] is \['ignore'\]"),
+    (_roles({"track": None}), r"\['track'\] is None"),
+    (_roles({"bars": ["locked"]}), r"\['1'\]\['bars'\] is \['locked'\]; allowed: an object"),
+    (_roles({"bars": {"4": "continue"}}), r"\['bars'\]\['4'\] is 'continue'; allowed: context, generate"),
+    (_roles({"bars": {"4": {}}}), r"\['bars'\]\['4'\] is {}; allowed: context, generate, hidden, locked"),
+    (_roles({"bars": {"4": True}}), r"\['bars'\]\['4'\] is True"),
+    (_roles({"bars": {"four": "locked"}}), r"\['bars'\] has the entry 'four'"),
+]  # fmt: skip
+
+
+def test_o6_the_plan_of_a_take_is_checked_entry_by_entry(saved: Any, engine: Any, tmp_path: Path) -> None:
+    _, path = saved
+    for plan, words in HOSTILE_PLANS:
+        bad = _with(path, tmp_path / "bad.mgnb", lambda take, own=plan: take.update(plan=own))
+        with pytest.raises(ProjectError, match=f"an open take in this file is damaged: .*{words}"):
+            InfillEditor.from_file(bad, engine)
+    good = {"roles": {"0": {"track": "ignore"}, "1": {"bars": {"4": "generate", "9": "locked"}}}}
+    for plan in ({}, {"roles": {}}, good):
+        fine = _with(path, tmp_path / "fine.mgnb", lambda take, own=plan: take.update(plan=own))
+        again = InfillEditor.from_file(fine, engine)
+        assert again.takes[0].plan == plan and len(again.takes) == 3
+        again.close()
+
+
+def test_o6_the_plan_that_a_take_was_made_with_is_opened_again(
+    example: Score, connect: Any, engine: Any, tmp_path: Path
+) -> None:
+    editor, _ = connect(InfillEditor, example, engine)
+    editor.plan = {"roles": {"0": {"track": "ignore"}, "2": {"bars": {"4": "locked", "5": "hidden"}}}}
+    editor.generate(CELLS, takes=2, model_dim=4, seed=3).result(60)
+    editor.save(tmp_path / "song.mgnb")
+    again = InfillEditor.from_file(tmp_path / "song.mgnb", engine)
+    assert again.takes[0].plan == editor.takes[0].plan == editor.plan
+    again.close()
