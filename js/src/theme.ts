@@ -115,7 +115,9 @@ export interface HostColours {
 
 /** The palette for a host and a `theme` setting ("auto", "light", "dark"). */
 export function makePalette(host: HostColours, theme: string): Palette {
-  const hostDark = host.background ? luminance(host.background) < 0.25 : host.prefersDark;
+  // a page may say nothing but its colour scheme, and that is what the system's text colour follows (marimo)
+  const bright = host.text !== null && luminance(host.text) > 0.5;
+  const hostDark = host.background ? luminance(host.background) < 0.25 : host.prefersDark || bright;
   const dark = theme === "dark" || (theme !== "light" && hostDark);
   const base = dark ? DARK : LIGHT;
   const useHost = host.background !== null && hostDark === dark;

@@ -30,6 +30,10 @@ it("follows the host unless told otherwise", () => {
   expect(makePalette(dark, "auto").dark).toBe(true);
   expect(makePalette(dark, "light").dark).toBe(false);
   expect(makePalette({ background: null, text: null, prefersDark: true }, "auto").dark).toBe(true);
+  // a page without a background of its own: the system's text colour tells its colour scheme
+  const bare = { background: null, prefersDark: false };
+  expect(makePalette({ ...bare, text: parseRgb("rgb(255, 255, 255)") }, "auto").dark).toBe(true);
+  expect(makePalette({ ...bare, text: parseRgb("rgb(0, 0, 0)") }, "auto").dark).toBe(false);
 });
 
 /** Machado, Oliveira, Fernandes 2009, severity 1.0, on linear light. */

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lab import Lab, eventually, set_theme
+from lab import Lab, eventually, set_theme, watch
 
 LISTEN = """el => { const heard = window.mgnbHeard = [];
   const look = () => { const s = el.mgnb.state();
@@ -182,10 +182,7 @@ def watched_page(chromium: Any, width: int = 1280, height: int = 1000) -> Any:
     context = chromium.new_context(viewport={"width": width, "height": height}, locale="en-US")
     context.set_default_timeout(60_000)
     page = context.new_page()
-    page.page_errors = []
-    page.on("pageerror", lambda error: page.page_errors.append(str(error)))
-    local = ("http://127.0.0.1", "http://localhost", "blob:", "data:")
-    page.on("request", lambda r: None if r.url.startswith(local) else page.page_errors.append(r.url))
+    watch(page)
     return page
 
 

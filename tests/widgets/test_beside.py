@@ -148,15 +148,20 @@ def random_op(rng: np.random.Generator, n_tracks: int, n_bars: int) -> dict:
     return ops[int(rng.integers(len(ops)))]
 
 
+def numbered(track: int, bar: int) -> dict[str, int]:
+    """Wishes that no other bar of 16 has, with levels that every model knows."""
+    return {DENSITY: (16 * track + bar) // 10, "bar_max_polyphony": (16 * track + bar) % 10}
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_random_edits_keep_every_wish_with_its_bar_and_undo_restores_all(connect, example, seed) -> None:
-    """Each wish is a number of its own; lists of tracks and bars beside the roll say where it has to be."""
+    """Each bar has wishes of its own; lists of tracks and bars beside the roll say where it has to be."""
     rng = np.random.default_rng(seed)
     roll, page = connect(InfillEditor, example)
     n_tracks, n_bars = example.n_tracks, example.n_bars
     roll.attributes = {
         "track": {i: {"note_density": i} for i in range(n_tracks)},
-        "bar": {i: {b: {DENSITY: 16 * i + b} for b in range(n_bars)} for i in range(n_tracks)},
+        "bar": {i: {b: numbered(i, b) for b in range(n_bars)} for i in range(n_tracks)},
     }
     roll.plan = {
         "roles": {i: {"bars": dict.fromkeys(range(i, n_bars, 3), "hidden")} for i in range(n_tracks)}
@@ -171,7 +176,7 @@ def test_random_edits_keep_every_wish_with_its_bar_and_undo_restores_all(connect
 
     def as_modelled() -> None:
         places = {old: new for new, old in enumerate(bars) if isinstance(old, int)}
-        wished = {str(new): {str(places[b]): {DENSITY: 16 * old + b} for b in sorted(places)}
+        wished = {str(new): {str(places[b]): numbered(old, b) for b in sorted(places)}
                   for new, old in enumerate(tracks) if old is not None and places}  # fmt: skip
         assert roll.attributes["bar"] == wished
         assert roll.attributes["track"] == {
