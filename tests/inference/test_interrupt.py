@@ -17,13 +17,7 @@ from .asking import changed_cells, request
 
 BARS = list(range(8))
 
-
-@pytest.fixture(autouse=True)
-def ctrl_c_is_heard():
-    """As in a terminal; a program that is started in the background ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+pytestmark = pytest.mark.usefixtures("ctrl_c_is_heard")
 
 
 @pytest.fixture

@@ -158,7 +158,9 @@ def test_t8_a_job_cannot_wait_for_itself(no_threads: None, example: Score, conne
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends itself a signal")
-def test_t8_interrupting_the_wait_cancels_the_job(no_threads: None, example: Score, connect: Any) -> None:
+def test_t8_interrupting_the_wait_cancels_the_job(
+    no_threads: None, ctrl_c_is_heard: None, example: Score, connect: Any
+) -> None:
     editor, _ = connect(InfillEditor, example, FakeEngine(pause=0.02))
     editor.on("bar", lambda event: os.kill(os.getpid(), signal.SIGINT))
     job = editor.generate([(t, b) for t in range(4) for b in range(16)])
