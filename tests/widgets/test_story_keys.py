@@ -117,14 +117,15 @@ def test_y3_a_curve_is_drawn_and_four_takes_are_mixed(keys: Keyboard) -> None:
 
 def _takes(keys: Keyboard, count: int) -> None:
     """Choose how many takes to write: in the toolbar, or in the menu at its end when there is no room."""
-    if keys.button("takes-count").is_visible():
-        keys.tab_to("[data-testid=mgnb-takes-count]", "Shift+Tab")
+    in_row = keys.button("takes-count").is_visible()
+    wanted = "[data-testid=mgnb-takes-count]" if in_row else "[data-testid=mgnb-more]"
+    for _ in range(MOST_STOPS):
+        if keys.at(wanted):
+            break
+        keys.press("ArrowRight")
+    if in_row:
         keys.press(*["ArrowDown"] * (count - 1))
     else:
-        for _ in range(MOST_STOPS):
-            if keys.at("[data-testid=mgnb-more]"):
-                break
-            keys.press("ArrowRight")
         keys.press("Enter")
         while not keys.at("[data-testid=mgnb-takes-count-more]"):
             keys.press("ArrowDown")
