@@ -207,7 +207,7 @@ def test_drawing_in_threads_gives_the_same_pictures(band, changed):
     assert all(picture == expected[index] for index, picture in results)
 
 
-def test_no_pyplot_and_no_change_of_global_settings():
+def test_no_pyplot_and_no_change_of_global_settings(tmp_path):
     script = """
 import sys
 import midigpt_nb
@@ -227,7 +227,8 @@ midigpt_nb.plots.roll_png(score)
 assert "matplotlib.pyplot" not in sys.modules, "pyplot was imported"
 assert settings() == before
 """
-    subprocess.run([sys.executable, "-P", "-c", script], check=True)
+    # from elsewhere: in a clone the sources would be found before the installed package
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
 
 
 def luminance(colour: str) -> float:
