@@ -110,9 +110,10 @@ export function makeHandle(
     waits: () => [
       ...(store.waiting ? ["a request"] : []),
       ...(store.editor.waiting ? ["an edit"] : []),
+      ...(store.holdsBack ? ["a setting"] : []),
       ...(store.job ? [`job ${store.job.id} ${store.job.state}`] : []),
     ],
-    settled: () => !store.waiting && !store.editor.waiting && !store.running,
+    settled: () => !store.waiting && !store.editor.waiting && !store.running && !store.holdsBack,
     rowHeight: (track) => ui.lanes[track]?.rowHeight ?? 0,
     state: () => ({ ...storeState(store), ...viewState(ui, stage) }),
     renderAudio: async (fromBar, toBar, sampleRate, sampled) => {

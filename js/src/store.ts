@@ -487,6 +487,10 @@ export class Store extends Synced {
     }
   }
 
+  override get holdsBack(): boolean {
+    return super.holdsBack || this.unsent !== null;
+  }
+
   private sendSelection(): void {
     this.timers.cancel("selection");
     if (this.unsent) {

@@ -83,6 +83,11 @@ export class Synced {
     this.timers.once("save", SAVE_MS, () => this.send());
   }
 
+  /** Something was set that the kernel will be told in a moment. */
+  get holdsBack(): boolean {
+    return this.timers.has("save");
+  }
+
   /** What waits to be told is told. */
   protected sendNow(): void {
     if (this.timers.has("save")) {

@@ -203,8 +203,11 @@ class Bridge:
         """No more accidents: wait until nothing is on its way."""
         self.loss = 0.0
 
+        def on_its_way() -> bool:
+            return bool(self._late or self._queue or self.widget.comm.sent[self._seen :])
+
         def calm() -> bool:
-            if self._late or self._queue or self.widget.comm.sent[self._seen :]:
+            if on_its_way():
                 return False
             jobs = getattr(self.widget, "_jobs", {}).values()
             if any(not job.done for job in jobs):
@@ -215,7 +218,7 @@ class Bridge:
                 if shown[:2] != [True, rev]:
                     self.waits = f"tab {tab} of {self.tabs}: {shown}, the kernel is at {rev}"
                     return False
-            return True
+            return not self.pump() and not on_its_way()  # a page may have said something while it was asked
 
         try:
             self.until(calm, timeout)

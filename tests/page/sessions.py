@@ -168,11 +168,13 @@ class Session:
         if not self.bridge.click(tab, "mgnb-stop") and self.rng.random() < 0.5:
             self.editor.cancel()
 
+    def _said(self, tab: int) -> None:
+        """Wait until all that a page said was answered: what was lost on its way only it can repeat."""
+        only_jobs = "handle.waits().every(what => what.startsWith('job'))"
+        self.bridge.until(lambda: self.bridge.js(tab, only_jobs), 60, f"tab {tab} waits")
+
     def _reload(self, tab: int) -> None:
-        """What a page has said is on its way; what it had not yet said goes with it."""
-        self.bridge.until(
-            lambda: self.bridge.js(tab, "handle.settled() || handle.state().running"), 60, "reload waits"
-        )
+        self._said(tab)
         self.bridge.close(tab)
         self.bridge.open()
 
@@ -183,9 +185,7 @@ class Session:
 
     def _close_tab(self, tab: int) -> None:
         if len(self.bridge.tabs) > 1:
-            self.bridge.until(
-                lambda: self.bridge.js(tab, "handle.settled() || handle.state().running"), 60, "close waits"
-            )
+            self._said(tab)
             self.bridge.close(tab)
 
     def _second_view(self, tab: int) -> None:
