@@ -94,28 +94,34 @@ def test_e8_mute_solo_volume_and_colour_go_with_their_track_through_undo(roll: R
         pressed = [[i for i, row in enumerate(rows) if row[k] == "true"] for k in (0, 1)]
         return pressed[0], pressed[1], [i for i, row in enumerate(rows) if row[2] == "rgb(196,46,34)"]
 
+    def shows(*wanted: list[int]) -> None:
+        for _ in range(100):
+            if shown() == wanted:
+                return
+            roll.page.wait_for_timeout(50)
+        assert shown() == wanted
+
     def arrives(order: list[int], rev: int) -> None:
         roll.set("_doc", in_order(order, rev))
-        roll.page.wait_for_timeout(80)
 
-    assert shown() == ([1], [3], [1])
+    shows([1], [3], [1])
     arrives([0, 2, 1, 3], 2)  # moved down
-    assert shown() == ([2], [3], [2])
+    shows([2], [3], [2])
     by(roll, "track-menu-2").click()
     assert by(roll, "volume").input_value() == "40"
     roll.page.keyboard.press("Escape")
     arrives([0, 2, 3], 3)  # deleted
-    assert shown() == ([], [2], [])
+    shows([], [2], [])
     arrives([0, 2, 1, 3], 4)  # brought back by undo
-    assert shown() == ([2], [3], [2])
+    shows([2], [3], [2])
     arrives([0, 1, 2, 3], 5)  # and the move taken back
-    assert shown() == ([1], [3], [1])
+    shows([1], [3], [1])
     by(roll, "track-menu-1").click()
     by(roll, "track-duplicate").click()
     arrives([0, 1, 5, 2, 3], 6)  # the copy begins as its original
-    assert shown() == ([1, 2], [4], [1, 2])
+    shows([1, 2], [4], [1, 2])
     by(roll, "mute-2").click()  # and goes its own way
-    assert shown() == ([1], [4], [1, 2])
+    shows([1], [4], [1, 2])
 
 
 def test_e8_a_reload_finds_the_mix_again(roll: Roll) -> None:
