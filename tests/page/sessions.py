@@ -46,7 +46,8 @@ class Session:
         self.editor = InfillEditor(Score.example(), engine)
         self.log: list[str] = []
         self.asked: set[int] = set()  # ids of notes that pages made
-        self.done: Counter[int] = Counter()  # those the kernel carried out
+        self.done: set[int] = set()  # those the kernel carried out
+        self.drawn: Counter[int] = Counter()  # how often it drew them
         self.refused: set[int] = set()
         self.shared = False  # whether there ever was a second page
         self._watch()
@@ -57,16 +58,18 @@ class Session:
         """Note which of the pages' notes are carried out, and which are refused."""
         edit = self.editor._document.edit
 
-        def watched(ops: Any, records: Any, *args: Any, **kwargs: Any) -> None:
+        def watched(ops: Any, records: Any, label: str, *args: Any, **kwargs: Any) -> None:
             ids = [int(note) for note in records["id"] if note >= 1 << 31]
             known = {int(note) for note in self.editor._document.state.ids}
             fresh = [note for note in ids if note not in known]
             try:
-                edit(ops, records, *args, **kwargs)
+                edit(ops, records, label, *args, **kwargs)
             except Exception:
                 self.refused.update(fresh)
                 raise
             self.done.update(fresh)
+            if label == "Draw":  # one that is moved after its drawing was undone elsewhere comes back by that
+                self.drawn.update(fresh)
 
         self.editor._document.edit = watched  # type: ignore[method-assign]
 
@@ -214,9 +217,9 @@ class Session:
                 shown, held = self.bridge.trait(tab, name), getattr(self.editor, name)
                 assert shown == held, f"tab {tab}: {name} is {shown}, the kernel has {held}"
             assert len(self.bridge.trait(tab, "takes")) == len(self.editor.takes)
-        lost = self.asked - set(self.done) - self.refused
+        lost = self.asked - self.done - self.refused
         assert not lost, f"notes that nobody knows of: {lost}"
-        twice = [note for note, count in self.done.items() if count > 1]
+        twice = [note for note, count in self.drawn.items() if count > 1]
         assert not twice, f"carried out more than once: {twice}"
         ids = [row[0] for row in want]
         assert len(set(ids)) == len(ids), "two notes with one identity"
