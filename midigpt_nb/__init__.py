@@ -14,6 +14,7 @@ from midigpt_nb.lazy import lazy_names
 from midigpt_nb.score.model import Bar, Note, Score, Track
 
 if TYPE_CHECKING:
+    from midigpt_nb.widgets.attribute_panel import AttributePanel
     from midigpt_nb.widgets.infill_editor import InfillEditor
     from midigpt_nb.widgets.live_file import write_midi
     from midigpt_nb.widgets.piano_roll import PianoRoll
@@ -21,13 +22,25 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Bar", "InfillEditor", "Note", "PianoRoll", "Score", "Track", "__version__", "show", "write_midi"]
+__all__ = [
+    "AttributePanel",
+    "Bar",
+    "InfillEditor",
+    "Note",
+    "PianoRoll",
+    "Score",
+    "Track",
+    "__version__",
+    "show",
+    "write_midi",
+]
 
 # Heavy names are imported on first use: `import midigpt_nb` loads neither torch, matplotlib nor anywidget.
 __getattr__, __dir__ = lazy_names(
     __name__,
     __all__,
     {
+        "AttributePanel": "midigpt_nb.widgets.attribute_panel",
         "InfillEditor": "midigpt_nb.widgets.infill_editor",
         "PianoRoll": "midigpt_nb.widgets.piano_roll",
         "show": "midigpt_nb.widgets.show",

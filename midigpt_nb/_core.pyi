@@ -92,12 +92,16 @@ class MidiFile:
 def bar_ticks(numerator: int, denominator: int, resolution: int) -> int: ...
 def read_midi(data: bytes, resolution: int = 480) -> tuple[MidiFile, ScoreTable]: ...
 def write_midi(table: ScoreTable, names: Sequence[str] = ()) -> bytes: ...
+def match_tracks(
+    origin: ScoreTable, table: ScoreTable, origin_names: Sequence[str] = (), names: Sequence[str] = ()
+) -> list[int]: ...
 def rewrite_midi(
     file: MidiFile,
     origin: ScoreTable,
     table: ScoreTable,
     names: Sequence[str] = (),
     silence_gestures: bool = False,
+    origin_tracks: Sequence[int] | None = None,
 ) -> bytes: ...
 def assemble_midi(
     sources: Sequence[tuple[MidiFile, Sequence[int], Sequence[Sequence[int]], Sequence[int]]],

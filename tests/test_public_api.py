@@ -15,7 +15,8 @@ import midigpt_nb
 
 PROMISED: dict[str, list[str]] = {
     "midigpt_nb": [
-        "Score", "Track", "Bar", "Note", "show", "PianoRoll", "InfillEditor", "__version__", "write_midi",
+        "Score", "Track", "Bar", "Note", "show", "PianoRoll", "InfillEditor", "AttributePanel", "__version__",
+        "write_midi",
     ],
     "midigpt_nb.inference": [
         "InferenceEngine", "GenerationRequest", "TrackPrompt", "InferenceConfig", "SamplingSession",

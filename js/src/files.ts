@@ -39,19 +39,12 @@ export class Files {
           run: () => store.attempt(this.downloadPng()),
         },
         ...(store.caps.exported ? [] : this.ofPython()),
-        null,
-        {
-          label: strings.openMidi,
-          testid: "mgnb-open-midi",
-          disabled: !store.editable,
-          run: () => this.choose(),
-        },
       ],
     };
   }
 
-  /** What only Python can make of the roll. */
-  private ofPython(): MenuItem[] {
+  /** What only Python can do. */
+  private ofPython(): (MenuItem | null)[] {
     const { store } = this;
     const disabled = !store.document || store.connection.viewOnly;
     return [
@@ -66,6 +59,13 @@ export class Files {
         testid: "mgnb-copy-code",
         disabled,
         run: () => store.attempt(this.copyCode()),
+      },
+      null,
+      {
+        label: strings.openMidi,
+        testid: "mgnb-open-midi",
+        disabled: !store.editable,
+        run: () => this.choose(),
       },
     ];
   }
@@ -191,7 +191,7 @@ export class Files {
       return;
     }
     if (file.size > MOST_BYTES) {
-      store.fail({ code: "too_large", message: strings.tooLarge(file.name), hint: "" });
+      store.fail({ code: "too_large", message: strings.tooLarge(file.name), hint: strings.tooLargeHint });
       return;
     }
     this.announce(strings.opening(file.name));

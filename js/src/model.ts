@@ -53,9 +53,11 @@ export interface State {
   comp: Record<string, string>;
   /** How many takes Generate writes. */
   n_takes: number;
-  selection: { cells?: Cell[] };
+  /** Selected bars, and ids of selected notes where there are any. */
+  selection: { cells?: Cell[]; notes?: number[] };
   attributes: Partial<AttributeValues>;
-  realized: Partial<AttributeValues>;
+  /** Of bars: levels by track and name, one per bar. */
+  realized: Partial<AttributeValues> & { rows?: Record<string, Record<string, readonly (number | null)[]>> };
   /** What the model said it would write, how well wishes were met (0..1), and levels within reach. */
   announced: Partial<AttributeValues>;
   adherence: Partial<AttributeValues>;
@@ -93,6 +95,8 @@ export interface State {
   _autosave: Partial<AutosaveFacts>;
   /** `page-number` of what was set last; the last number of each page that the kernel has seen (see synced.ts). */
   _from: string;
+  /** Names the stroke that set wishes or roles: what one stroke sets is one undo step. */
+  _stroke: string;
   _seen: Readonly<Record<string, number>>;
 }
 
@@ -131,6 +135,7 @@ interface Waiting {
   resolve(answer: Answer): void;
   reject(error: RequestError): void;
   busyTimer: ReturnType<typeof setTimeout>;
+  late: boolean;
   message: Readonly<Record<string, unknown>>;
   buffers: ArrayBuffer[];
   repeatTimer: ReturnType<typeof setTimeout> | undefined;
@@ -174,6 +179,8 @@ export class Kernel {
 
   private readonly waiting = new Map<string, Waiting>();
   private closed = false;
+  /** The kernel speaks another version. */
+  private foreign = false;
   private late = 0;
   private count = 0;
   private ordered = 0;
@@ -210,6 +217,7 @@ export class Kernel {
     const seq = inOrder ? { seq: this.ordered++ } : {};
     const answer = new Promise<Answer>((resolve, reject) => {
       const busyTimer = setTimeout(() => {
+        entry.late = true;
         this.late += 1;
         this.onBusy(this.late);
       }, BUSY_AFTER_MS);
@@ -217,7 +225,17 @@ export class Kernel {
       const large = buffers.some((buffer) => buffer.byteLength > 100_000);
       const heavy = HEAVY.includes(kind);
       const pause = heavy || large ? 5 * REPEAT_MS : REPEAT_MS;
-      const entry: Waiting = { resolve, reject, busyTimer, message, buffers, repeatTimer: undefined, pause };
+      const late = false;
+      const entry: Waiting = {
+        resolve,
+        reject,
+        busyTimer,
+        late,
+        message,
+        buffers,
+        repeatTimer: undefined,
+        pause,
+      };
       this.waiting.set(id, entry);
       try {
         if (heavy && this.gone()) {
@@ -273,9 +291,9 @@ export class Kernel {
     this.waiting.delete(id);
     clearTimeout(entry.busyTimer);
     clearTimeout(entry.repeatTimer);
-    if (this.late > 0 && this.waiting.size === 0) {
-      this.late = 0;
-      this.onBusy(0);
+    if (entry.late) {
+      this.late -= 1;
+      this.onBusy(this.late);
     }
     return entry;
   }
@@ -285,7 +303,10 @@ export class Kernel {
       return;
     }
     if (content["v"] !== VERSION) {
-      this.onProblem({ code: "version", message: strings.versionMismatch, hint: "" });
+      if (!this.foreign) {
+        this.foreign = true; // once is enough, whatever else comes
+        this.onProblem({ code: "version", message: strings.versionMismatch, hint: "" });
+      }
       return;
     }
     const { k } = content;

@@ -21,6 +21,8 @@ export interface PointerView {
   door: Door;
   surface: HTMLElement;
   root: HTMLElement;
+  /** There are no rows to choose tracks by. */
+  asPanel: boolean;
 }
 
 export class Pointer {
@@ -73,8 +75,12 @@ export class Pointer {
     if (loop) {
       return loop;
     }
+    const only = this.view.asPanel ? door.desk?.lanes.track : undefined;
     switch (at.hit.area) {
       case "bars":
+        if (only !== undefined) {
+          return selectBars(ui, target, (point) => [only, barAt(point)]); // of the track whose curves are shown
+        }
         return selectColumns(ui, target, barAt);
       case "time":
         return seek(

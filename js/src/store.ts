@@ -26,21 +26,7 @@ import { Outlook } from "./takes/outlook.ts";
 import { barRoles } from "./takes/roles.ts";
 import { Takes } from "./takes/takes.ts";
 import { usedPitches } from "./used_pitches.ts";
-
-const WISH_TRAITS = [
-  "attributes",
-  "realized",
-  "announced",
-  "adherence",
-  "reachable",
-  "show_lanes",
-  "chords",
-  "heard_chords",
-  "chord_mode",
-  "show_chords",
-  "piece",
-  "show_uncertainty",
-] as const;
+import { WISH_TRAITS } from "./wishes.ts";
 
 /** How long a snapshot may take after the answer that names its revision. */
 const BEHIND_MS = 1000;
@@ -113,7 +99,11 @@ export class Store extends Synced {
         }
         return this.kernel.request("ops", payload, buffers);
       },
-      changed: () => this.changed("edit"),
+      changed: () => {
+        this.readNotes(); // an edit that has come to the kernel is laid over the notes no more
+        this.changed("edit");
+      },
+      chosen: () => this.notesChosen(),
       refused: (error) => this.attempt(Promise.reject(error)),
     });
     this.player.onChange = () => this.transportChanged();
@@ -270,9 +260,20 @@ export class Store extends Synced {
     this.selection = next;
     this.markCells();
     this.changed("selection");
-    // Trailing throttle: at most one message per 100 ms while dragging, and always the last state.
-    this.unsent = next;
+    this.selectionSoon();
+  }
+
+  /** Trailing throttle: at most one message per 100 ms while dragging, and always the last state. */
+  private selectionSoon(): void {
+    this.unsent = this.selection;
     this.timers.once("selection", SAVE_MS, () => this.sendSelection());
+  }
+
+  /** Other notes may be selected: they are told with the bars. */
+  private notesChosen(): void {
+    if (!this.editor.has(this.get("selection")?.notes ?? [])) {
+      this.selectionSoon();
+    }
   }
 
   /** `cells`: others than the selected ones. */
@@ -287,8 +288,12 @@ export class Store extends Synced {
     if (this.takes.keepGoing && !cells) {
       this.takes.playLoop();
     }
+    this.sendNow();
     const wanted = [...(cells ?? this.selection.cells())];
-    const { ok } = await this.ask("generate", { selection: { cells: wanted }, ...more });
+    // the host may hold back what is synced while the kernel is busy: a curve that was just drawn comes along
+    const { track = {}, bar = {} } = this.get("attributes") ?? {};
+    const selection = { cells: wanted };
+    const { ok } = await this.ask("generate", { selection, attributes: { track, bar }, ...more });
     if (ok.job) {
       this.jobs.begin(ok.job);
     }
@@ -304,11 +309,15 @@ export class Store extends Synced {
 
   async undo(): Promise<void> {
     this.forget();
+    this.sendSelection();
+    this.sendNow(); // a curve that is not told yet would not be what is taken back
     await this.kernel.request("undo", {});
   }
 
   async redo(): Promise<void> {
     this.forget();
+    this.sendSelection();
+    this.sendNow();
     await this.kernel.request("redo", {});
   }
 
@@ -319,7 +328,8 @@ export class Store extends Synced {
         const { code, message, hint, details } = error;
         this.fail({ code, message, hint, details });
       } else {
-        this.fail({ code: "page", message: String(error), hint: "" });
+        const details = error instanceof Error ? (error.stack ?? "") : "";
+        this.fail({ code: "page", message: String(error), hint: strings.pageHint, details });
       }
     });
   }
@@ -447,6 +457,7 @@ export class Store extends Synced {
     // the kernel moved it along with its bars, perhaps before these were known here
     const selected = this.unsent ?? Selection.of(this.get("selection")?.cells ?? []);
     this.selection = selected.within(this.tracks.length, this.bars.n);
+    this.readNotes();
     this.readLoop();
     this.markCells();
     this.changed("document", "selection", "compare");
@@ -474,10 +485,17 @@ export class Store extends Synced {
     return this.removed.count > 0 || this.notes.flags.some((flags) => (flags & FLAG_GENERATED) !== 0);
   }
 
+  private readNotes(): void {
+    if (!this.unsent && this.editor.follow(this.get("selection")?.notes ?? [])) {
+      this.changed("edit");
+    }
+  }
+
   private readSelection(): void {
     if (this.unsent) {
       return; // the page is ahead; what it sends next wins
     }
+    this.readNotes();
     const cells = this.get("selection")?.cells ?? [];
     const next = Selection.of(cells).within(this.tracks.length, this.bars.n);
     if (!next.equals(this.selection)) {
@@ -496,7 +514,8 @@ export class Store extends Synced {
     if (this.unsent) {
       const cells = this.unsent.cells();
       this.unsent = null;
-      this.save("selection", { ...this.get("selection"), cells });
+      const notes = [...this.editor.selected];
+      this.save("selection", notes.length > 0 ? { cells, notes } : { cells });
     }
   }
 

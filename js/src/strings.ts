@@ -273,6 +273,7 @@ export const strings = {
     "The page and the kernel speak different versions. Reload the page and run the cell again.",
   badDocument: "The score could not be read",
   badDocumentHint: "Run the cell again.",
+  pageHint: "Try again. If it happens again, reload the page, and copy the details for whoever can help.",
   dismiss: "Dismiss",
   noSound: "This browser gives the page no sound",
   simpleSound: "Playing simple sounds: this page cannot use the sampled ones",
@@ -344,6 +345,7 @@ export const strings = {
   opening: (name: string): string => `Opening ${name}`,
   opened: (name: string): string => `Opened ${name}`,
   tooLarge: (name: string): string => `${name} is larger than 32 MB`,
+  tooLargeHint: "The piece is as it was. Python opens larger files: Score.from_midi(path).",
   // steering
   steerTitle: (what: string): string => `Wishes for ${what}`,
   steerEmpty: "Select bars, then say how they should be: every slider may stay on “no preference”.",

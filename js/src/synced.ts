@@ -22,6 +22,9 @@ export type Change =
 
 /** Changes that come faster are sent together. */
 export const SAVE_MS = 100;
+/** Wishes that follow each other so fast are one undo step, as long as nobody begins another stroke. */
+const STROKE_MS = 600;
+const DECIDED: readonly (keyof State)[] = ["attributes", "plan"];
 
 export class Synced {
   protected readonly timers = new Timers();
@@ -36,6 +39,11 @@ export class Synced {
   private readonly ahead = new Map<keyof State, { value: unknown; sent: number }>();
   private sends = 0;
   private mending = false;
+  private strokes = 0;
+  /** The next wish begins another stroke. */
+  private fresh = true;
+  /** Until when wishes belong to the last stroke. */
+  private strokeEnds = 0;
   /** Aborted when no view and no host needs the store any more. */
   readonly ended = this.end.signal;
 
@@ -64,6 +72,7 @@ export class Synced {
 
   /** Sets a synced trait and tells the kernel. */
   save<K extends keyof State>(key: K, value: State[K]): void {
+    this.fresh ||= DECIDED.includes(key);
     this.put(key, value);
     this.send();
   }
@@ -75,6 +84,13 @@ export class Synced {
   }
 
   private put<K extends keyof State>(key: K, value: State[K]): void {
+    if (DECIDED.includes(key)) {
+      const now = performance.now();
+      this.strokes += this.fresh || now >= this.strokeEnds ? 1 : 0;
+      this.fresh = false;
+      this.strokeEnds = Math.max(this.strokeEnds, now + STROKE_MS);
+      this.model.set("_stroke", `${this.page}-${this.strokes}`);
+    }
     this.ahead.set(key, { value, sent: 0 });
     this.model.set(key, value);
   }
@@ -140,8 +156,7 @@ export class Synced {
         this.mending = true; // this very handler hears of it
         this.model.set(name, own.value as never);
         this.mending = false;
-        own.sent = 0; // the host takes it for new and would send it some time
-        this.sendSoon();
+        this.sendSoon(); // the host takes it for new and would send it some time
       }
       handler();
     };
@@ -191,7 +206,32 @@ export class Synced {
 
   /** Value measured in the notes that are there. */
   measured(name: string, track: number, bar = -1): number | undefined {
-    return valueAt(this.get("realized"), name, track, bar);
+    const values = this.get("realized");
+    return valueAt(values, name, track, bar) ?? values?.rows?.[track]?.[name]?.[bar] ?? undefined;
+  }
+
+  /** What is wished in `change` is one undo step. */
+  oneStep(change: () => void): void {
+    this.beginStroke();
+    change();
+    this.endStroke();
+  }
+
+  /** What is wished from now on is one undo step, until the stroke ends. */
+  beginStroke(): void {
+    this.fresh = true;
+    this.strokeEnds = Number.POSITIVE_INFINITY;
+  }
+
+  endStroke(): void {
+    this.fresh = true;
+    this.strokeEnds = 0;
+  }
+
+  /** What comes now belongs to the stroke that was drawn last. */
+  sameStroke(): void {
+    this.fresh = false;
+    this.strokeEnds = performance.now() + STROKE_MS;
   }
 
   /** Sets (null: clears) a wish for tracks (bar -1) or bars. */
@@ -201,7 +241,10 @@ export class Synced {
 
   /** Wishes for several bars of one track (-1: for the track), each with its own level. */
   setCurve(name: string, track: number, entries: readonly Entry[]): void {
-    this.setWishes(withEntries(this.get("attributes"), name, track, entries));
+    const news = entries.filter(([bar, value]) => (this.wish(name, track, bar) ?? null) !== value);
+    if (news.length > 0) {
+      this.setWishes(withEntries(this.get("attributes"), name, track, news));
+    }
   }
 
   setWishes(wishes: AttributeValues): void {

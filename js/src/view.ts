@@ -96,6 +96,8 @@ export class RollView {
   constructor(
     private readonly store: Store,
     host: HTMLElement,
+    /** Only what is asked of the model: bars to choose, curves and wishes; no notes. */
+    private readonly asPanel = false,
   ) {
     const { signal } = this.ended;
     this.actions = new Actions(store, this.ui, this.actionHost());
@@ -110,6 +112,7 @@ export class RollView {
     this.status = makeStatus(() => store.dismissProblem(), this.toolbar.compare);
     const canvases = this.makeCanvases();
     this.root = this.build(canvases.keys);
+    this.root.classList.toggle("mgnb-as-panel", asPanel);
     host.append(this.root);
     this.door = new Door(
       store.ask,
@@ -117,7 +120,7 @@ export class RollView {
       () => this.deskChanged(),
     );
     const { ui, actions, door, surface } = this;
-    this.pointer = new Pointer({ store, ui, actions, door, surface, root: this.root });
+    this.pointer = new Pointer({ store, ui, actions, door, surface, root: this.root, asPanel });
     this.refreshGrid = makeAriaGrid(this.surface, `mgnb-cell-${Math.random().toString(36).slice(2, 8)}`);
     this.palette = makePalette(readHost(this.probe), store.get("theme"));
     this.stage = new Stage(canvases, {
@@ -272,7 +275,7 @@ export class RollView {
     if (any("theme", "settings")) {
       this.applyTheme();
       const wanted = Math.max(MIN_LANES_PX + RULER, store.get("height") || DEFAULT_HEIGHT);
-      this.body.style.height = `${wanted}px`;
+      this.body.style.height = `${this.asPanel ? RULER : wanted}px`;
     }
     if (any("document", "notes")) {
       this.relayout();

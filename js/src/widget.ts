@@ -1,5 +1,6 @@
 /** Entry of the bundle: one store per model, one view per place where the widget is shown. */
 import type { HostModel } from "./model.ts";
+import { offerRoll, whenOffered } from "./rolls.ts";
 import { Store } from "./store.ts";
 import { RollView } from "./view.ts";
 
@@ -9,33 +10,55 @@ interface RenderProps {
   signal?: AbortSignal;
 }
 
+interface Open {
+  store: Store;
+  views: number;
+  kept: boolean;
+  takeBack(): void;
+}
+
 /** A host calls this once per widget; what it returns shares the store between the widget's views. */
 export default function widget(): {
   initialize(props: { model: HostModel; signal?: AbortSignal }): () => void;
   render(props: RenderProps): () => void;
 } {
   // Hosts hand out a new model proxy for every call: the store is found by something that stays the same.
-  const stores = new Map<unknown, { store: Store; views: number; kept: boolean }>();
+  const stores = new Map<unknown, Open>();
 
-  const drop = (key: unknown): void => {
+  const drop = (key: object): void => {
     const entry = stores.get(key);
     if (entry && !entry.kept && entry.views === 0) {
       stores.delete(key);
+      entry.takeBack();
       entry.store.dispose();
     }
   };
-  const open = (model: HostModel): { store: Store; views: number; kept: boolean } => {
+  const open = (model: HostModel): Open => {
     const key = identity(model);
     let entry = stores.get(key);
     if (!entry) {
-      entry = { store: new Store(model), views: 0, kept: false };
+      const takeBack = offerRoll(key, (el) => show(model, el, true));
+      entry = { store: new Store(model), views: 0, kept: false, takeBack };
       stores.set(key, entry);
     }
     return entry;
   };
+  const show = (model: HostModel, el: HTMLElement, asPanel: boolean): (() => void) => {
+    const entry = open(model);
+    entry.views += 1;
+    const view = new RollView(entry.store, el, asPanel);
+    return once(() => {
+      view.dispose();
+      entry.views -= 1;
+      drop(identity(model));
+    });
+  };
 
   return {
     initialize: ({ model }) => {
+      if (rollOf(model)) {
+        return () => {};
+      }
       const entry = open(model);
       entry.kept = true;
       return () => {
@@ -44,18 +67,8 @@ export default function widget(): {
       };
     },
     render: ({ model, el, signal }) => {
-      const entry = open(model);
-      entry.views += 1;
-      const view = new RollView(entry.store, el);
-      let open_ = true;
-      const close = (): void => {
-        if (open_) {
-          open_ = false;
-          view.dispose();
-          entry.views -= 1;
-          drop(identity(model));
-        }
-      };
+      const other = rollOf(model);
+      const close = other ? showPanel(model, other, el) : show(model, el, false);
       signal?.addEventListener("abort", close, { once: true });
       return close;
     },
@@ -63,7 +76,42 @@ export default function widget(): {
 }
 
 /** The layout model belongs to exactly one widget; pages without it (the export) have one model object. */
-function identity(model: HostModel): unknown {
+function identity(model: HostModel): object {
   const layout = (model.get as (key: string) => unknown)("layout");
-  return layout ?? model;
+  return typeof layout === "object" && layout !== null ? layout : model;
+}
+
+/** Of a panel: the id of the roll whose wishes it shows. */
+function rollOf(model: HostModel): string {
+  const name = (model.get as (key: string) => unknown)("_roll");
+  return typeof name === "string" ? name.replace("IPY_MODEL_", "") : "";
+}
+
+/** The roll itself shows a view of it here: both share one store, whatever is set in either. */
+function showPanel(model: HostModel, id: string, el: HTMLElement): () => void {
+  const manager = model.widget_manager as { get_model?(id: string): Promise<HostModel> } | undefined;
+  let ended = false;
+  let close = (): void => {};
+  manager?.get_model?.(id).then(
+    (roll) => {
+      if (!ended) {
+        close = whenOffered(identity(roll), el);
+      }
+    },
+    () => {}, // a saved notebook without that roll
+  );
+  return once(() => {
+    ended = true;
+    close();
+  });
+}
+
+function once(action: () => void): () => void {
+  let open = true;
+  return () => {
+    if (open) {
+      open = false;
+      action();
+    }
+  };
 }

@@ -9,6 +9,22 @@ export interface PerCell<T> {
   bar?: Record<string, Record<string, Record<string, T>>>;
 }
 
+/** Traits about what is asked for, and what became of it. */
+export const WISH_TRAITS = [
+  "attributes",
+  "realized",
+  "announced",
+  "adherence",
+  "reachable",
+  "show_lanes",
+  "chords",
+  "heard_chords",
+  "chord_mode",
+  "show_chords",
+  "piece",
+  "show_uncertainty",
+] as const;
+
 /** Value for a track (bar < 0) or one of its bars; undefined when there is none. */
 export function valueAt<T>(
   values: PerCell<T> | null | undefined,

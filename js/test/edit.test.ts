@@ -106,6 +106,7 @@ function makeEditor(): {
     nTracks: () => 2,
     send: () => new Promise((resolve, reject) => waiting.push({ resolve: resolve as never, reject })),
     changed: () => {},
+    chosen: () => {},
     refused: (error) => refusals.push(error),
   });
   const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));

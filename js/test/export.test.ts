@@ -3,6 +3,7 @@ import { type Kept, withTrack } from "../src/export/kept.ts";
 import { applyOps, barStarts, type LocalDocument, Refused } from "../src/export/local_document.ts";
 import { localModel } from "../src/export/local_model.ts";
 import { midiBytes } from "../src/export/midi_writer.ts";
+import type { State } from "../src/model.ts";
 import { parseDocument } from "../src/note_table.ts";
 import type { Op } from "../src/protocol.gen.ts";
 import { BAR, documentBytes, TWO_TRACKS } from "./fixtures.ts";
@@ -24,6 +25,7 @@ const piece: LocalDocument = {
     [2 * BAR, 400_000],
   ],
   tracks: TWO_TRACKS,
+  instruments: Array.from({ length: 16 + 128 }, (_, i) => (i < 16 ? `Family ${i}` : `Program ${i - 16}`)),
   notes: [note(1, 0), note(2, BAR, 3 * BAR), note(3, 3 * BAR), note(4, 3 * BAR + 960, 60, 1)],
 };
 const done = (...ops: Op[]): LocalDocument => applyOps(piece, ops, []);
@@ -68,7 +70,7 @@ describe("the document of an exported page", () => {
     expect(done({ op: "track_duplicate", track: 0 }).notes).toHaveLength(7);
     expect(done({ op: "track_delete", track: 0 }).notes).toHaveLength(1);
     const set = done({ op: "track_set", track: 0, program: 33 });
-    expect(set.tracks[0]).toMatchObject({ program: 33, family: "Bass" });
+    expect(set.tracks[0]).toMatchObject({ program: 33, family: "Family 4" });
   });
   it("refuses a note outside the piece", () => {
     const op: Op = { op: "notes", remove: [], count: 1 };
@@ -146,5 +148,117 @@ describe("a new track in a full file", () => {
     expect(withTrack(full(programs), 15, { ...flute, program: 22 }, programs).seats[15]?.channel).toBe(2);
     const fewer = programs.slice(0, 14);
     expect(withTrack(full(fewer), 14, flute, fewer).seats[14]?.channel).toBe(15);
+  });
+});
+
+describe("what is beside the music", () => {
+  const note0 = { track: 0, onset: BAR, duration: 480, pitch: 60 };
+  const measured = () => ({
+    track: { 0: { d: 5 }, 1: { d: 6 } },
+    bar: { 0: { 1: { d: 1 }, 2: { d: 2 } }, 1: { 2: { d: 3 } } },
+  });
+  const open = () => {
+    const files = { document: documentBytes([note0]), midi: new Uint8Array([77]) };
+    const state: Partial<State> = {
+      selection: {
+        cells: [
+          [0, 1],
+          [1, 2],
+        ],
+      },
+      loop: [1, 3],
+      plan: { roles: { 1: { bars: { 2: "locked" } } } },
+      attributes: { track: { 1: { d: 4 } }, bar: { 0: { 1: { d: 7 } } } },
+      chords: { 1: "Am" },
+      heard_chords: [null, "F", "G", null],
+      realized: measured(),
+    };
+    const model = localModel(state, "a.mid", files);
+    const ask = async (k: string, fields = {}, buffers: ArrayBuffer[] = []): Promise<void> => {
+      model.send({ v: 1, k, id: k, ...fields }, undefined, buffers);
+      await Promise.resolve();
+    };
+    const edit = (...ops: Op[]): Promise<void> => ask("ops", { ops });
+    const names = ["selection", "loop", "plan", "attributes", "chords", "heard_chords", "realized"] as const;
+    const all = () => structuredClone(Object.fromEntries(names.map((name) => [name, model.get(name)])));
+    return { model, ask, edit, all };
+  };
+  const at = (bar: number) => [
+    [0, bar],
+    [1, bar + 1],
+  ];
+
+  it("moves with bars that are put before it, and back", async () => {
+    const { model, edit, ask, all } = open();
+    const before = all();
+    await edit({ op: "bars_insert", at: 1, count: 2 });
+    expect(model.get("selection").cells).toEqual(at(3));
+    expect(model.get("loop")).toEqual([3, 5]);
+    expect(model.get("plan")).toEqual({ roles: { 1: { bars: { 4: "locked" } } } });
+    expect(model.get("attributes")).toEqual({ track: { 1: { d: 4 } }, bar: { 0: { 3: { d: 7 } } } });
+    expect(model.get("chords")).toEqual({ 3: "Am" });
+    expect(model.get("heard_chords")).toEqual([null, null, null, "F", "G", null]);
+    expect(model.get("realized").bar).toEqual({ 0: { 3: { d: 1 }, 4: { d: 2 } }, 1: { 4: { d: 3 } } });
+    expect(model.get("realized").track).toEqual({}); // of other bars now: the page cannot measure
+    await ask("undo");
+    expect(all()).toEqual(before);
+    await ask("redo");
+    expect(model.get("loop")).toEqual([3, 5]);
+  });
+  it("goes with bars that go, the last ones too, and comes back by undo unless it was changed since", async () => {
+    const { model, edit, ask } = open();
+    await edit({ op: "bars_delete", first: 2, count: 2 });
+    expect([model.get("selection").cells, model.get("loop")]).toEqual([[[0, 1]], [1, 2]]);
+    await edit({ op: "bars_delete", first: 0, count: 1 });
+    expect([model.get("selection").cells, model.get("loop")]).toEqual([[[0, 0]], [0, 1]]);
+    await ask("undo");
+    await ask("undo");
+    expect([model.get("selection").cells, model.get("loop")]).toEqual([at(1), [1, 3]]);
+    await ask("redo");
+    model.set("loop", [0, 2]);
+    await ask("undo");
+    expect(model.get("loop")).toEqual([0, 2]);
+  });
+  it("gives copies of bars and tracks their wishes, and the selection stays where it was", async () => {
+    const { model, edit } = open();
+    await edit({ op: "bars_duplicate", first: 1, count: 1 });
+    expect(model.get("attributes").bar).toEqual({ 0: { 1: { d: 7 }, 2: { d: 7 } } });
+    expect(model.get("chords")).toEqual({ 1: "Am", 2: "Am" });
+    expect(model.get("selection").cells).toEqual([
+      [0, 1],
+      [1, 3],
+    ]);
+    await edit({ op: "track_duplicate", track: 0 }, { op: "track_move", track: 2, to: 0 });
+    expect(model.get("attributes").bar).toEqual({
+      1: { 1: { d: 7 }, 2: { d: 7 } },
+      2: { 1: { d: 7 }, 2: { d: 7 } },
+    });
+    expect(model.get("plan").roles).toEqual({ 0: { bars: { 3: "locked" } } });
+    expect(model.get("realized").bar?.[0]).toEqual({ 3: { d: 3 } });
+  });
+  it("keeps as many bars as there are when they get another metre", async () => {
+    const { model, edit } = open();
+    await edit({ op: "metre_set", first: 0, count: 4, metre: [3, 4] });
+    expect([model.get("selection").cells, model.get("heard_chords")]).toEqual([
+      at(1),
+      [null, null, null, null, null, null],
+    ]);
+    await edit({ op: "metre_set", first: 0, count: 6, metre: [6, 4] });
+    expect([model.get("selection").cells, model.get("loop")]).toEqual([at(1), [1, 3]]);
+    await edit({ op: "metre_set", first: 0, count: 3, metre: [9, 4] });
+    expect([model.get("selection").cells, model.get("loop")]).toEqual([[[0, 1]], [1, 2]]);
+  });
+  it("no longer says of bars that were edited what was measured in them", async () => {
+    const { model, edit, ask, all } = open();
+    const before = all();
+    const id = 100;
+    await edit({ op: "notes", remove: [id], count: 0 });
+    expect(model.get("realized")).toEqual({
+      track: { 1: { d: 6 } },
+      bar: { 0: { 2: { d: 2 } }, 1: { 2: { d: 3 } } },
+    });
+    expect(model.get("heard_chords")).toEqual([null, null, "G", null]);
+    await ask("undo");
+    expect(all()).toEqual(before);
   });
 });

@@ -91,6 +91,7 @@ export function fakeModel(state: Partial<State> = {}): FakeModel {
     snap: "1/16",
     _autosave: {},
     _from: "",
+    _stroke: "",
     _seen: {},
     metronome: false,
     tempo_factor: 1,

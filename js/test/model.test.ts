@@ -75,6 +75,19 @@ describe("requests", () => {
     expect(busy).toHaveBeenLastCalledWith(0);
   });
 
+  it("that are late are counted one by one: an answer to each takes it back, whatever else waits", async () => {
+    const busy = vi.fn();
+    kernel.onBusy = busy;
+    const first = kernel.request("undo", {});
+    vi.advanceTimersByTime(400);
+    void kernel.request("sync", { job: null, have: 0 });
+    model.receive({ v: 1, k: "ok", id: idOf(0) });
+    await first;
+    expect(busy).toHaveBeenLastCalledWith(0);
+    vi.advanceTimersByTime(400);
+    expect(busy).toHaveBeenLastCalledWith(1);
+  });
+
   it("fail at once when the host cannot send", async () => {
     model.send = () => {
       throw new Error("comm is closed");
@@ -96,7 +109,10 @@ describe("messages", () => {
   it("of another version give one clear problem", () => {
     const problem = vi.fn();
     kernel.onProblem = problem;
-    model.receive({ v: 2, k: "ev", job: "a", n: 0, ev: "tok", tokens: 1 });
+    for (let n = 0; n < 3; n++) {
+      model.receive({ v: 2, k: "ev", job: "a", n, ev: "tok", tokens: 1 });
+    }
+    expect(problem).toHaveBeenCalledTimes(1);
     expect(problem).toHaveBeenCalledWith(expect.objectContaining({ code: "version" }));
   });
 

@@ -57,6 +57,23 @@ describe("selection", () => {
     expect(store.cellState(1, 3)).toBe(CELL_SELECTED);
   });
 
+  it("of notes is told with the bars, follows Python, and leaves out what is not here", () => {
+    const ids = [...store.notes.ids];
+    store.select(Selection.of([[0, 0]]));
+    store.editor.select([ids[1] as number, ids[2] as number]);
+    vi.advanceTimersByTime(100);
+    expect(model.saves).toBe(1);
+    expect(model.state.selection).toEqual({ cells: [[0, 0]], notes: [ids[1], ids[2]] });
+    model.push("selection", { cells: [[0, 0]], notes: [ids[3] as number, 999_999] });
+    expect([...store.editor.selected]).toEqual([ids[3]]);
+    model.push("_doc", documentBytes(ROWS)); // and with the next document, nothing is sent back
+    vi.advanceTimersByTime(500);
+    expect(model.saves).toBe(1);
+    store.editor.select([]);
+    vi.advanceTimersByTime(100);
+    expect(model.state.selection).toEqual({ cells: [[0, 0]] });
+  });
+
   it("of another page counts once the kernel has seen this page's own", () => {
     model.push("_seen", { [store.page]: 0 });
     store.select(Selection.of([[0, 0]]));
@@ -69,6 +86,19 @@ describe("selection", () => {
     expect(store.selection.cells()).toEqual([[1, 2]]);
     vi.advanceTimersByTime(500);
     expect(model.saves).toBe(2); // what came from elsewhere is not sent on
+  });
+
+  it("that the kernel has seen gives way to what it says later, also when something older came between", () => {
+    model.push("_seen", { [store.page]: 0 });
+    store.select(Selection.of([[0, 0]]));
+    vi.advanceTimersByTime(100);
+    model.push("selection", { cells: [[1, 1]] }); // older: said before it had come
+    expect(model.state.selection).toEqual({ cells: [[0, 0]] });
+    model.push("_seen", { [store.page]: 1 });
+    model.push("selection", { cells: [[1, 3]] }); // undo brought it back
+    vi.advanceTimersByTime(500);
+    expect(store.selection.cells()).toEqual([[1, 3]]);
+    expect(model.state.selection).toEqual({ cells: [[1, 3]] });
   });
 
   it("keeps what exists when the piece gets shorter", () => {
@@ -97,6 +127,16 @@ describe("selection", () => {
     const { saves } = model;
     vi.advanceTimersByTime(500);
     expect(model.saves).toBe(saves);
+  });
+});
+
+describe("measured values", () => {
+  it("come as a list per attribute", () => {
+    const rows = { 1: { density: [3, null, 0] } };
+    model.push("realized", { track: { 1: { density: 7 } }, rows });
+    const read = [-1, 0, 1, 2, 3].map((bar) => store.measured("density", 1, bar));
+    expect(read).toEqual([7, 3, undefined, 0, undefined]);
+    expect(store.measured("other", 0, 0)).toBeUndefined();
   });
 });
 

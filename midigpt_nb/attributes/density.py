@@ -10,7 +10,7 @@ from midigpt_nb.attributes.registry import Bins, attribute
 from midigpt_nb.attributes.tables import counted
 from midigpt_nb.attributes.view import TrackView
 
-_LEVELS = Bins(10, lambda raw: raw, tables.DENSITY_LABELS)
+_LEVELS = Bins(10, lambda raw: raw, tables.DENSITY_LABELS, raw=float)
 _PLAIN_WORDS = (*(counted(n, "note") + " per bar" for n in range(9)), "9 or more notes per bar")
 
 

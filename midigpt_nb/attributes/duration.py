@@ -12,7 +12,7 @@ from midigpt_nb.attributes.reach import mixed_quantile, most_notes
 from midigpt_nb.attributes.registry import Attribute, Bins, attribute
 from midigpt_nb.attributes.view import TrackView
 
-_STEPS = Bins(6, lambda raw: raw, tables.DURATION_LABELS)
+_STEPS = Bins(6, lambda raw: raw, tables.DURATION_LABELS, raw=float)
 _QUARTER = 3
 
 

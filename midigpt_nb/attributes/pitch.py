@@ -43,6 +43,7 @@ def pitch_range(track: TrackView) -> int:
     tracks="melodic",
     bins=Bins.whole(13),
     unit="pitch classes",
+    taught=False,
     words=tuple(counted(n, "pitch class") if n == 1 else f"{n} pitch classes" for n in range(13)),
     vectorized=True,
 )

@@ -39,6 +39,7 @@ class Bins:
     labels: tuple[str, ...] = ()
     # Largest value that quantize gives; -1: size - 1. Beyond `size` the tokenizer writes the last.
     top: int = -1
+    raw: Callable[[int], float] | None = None  # a raw number that has this value; None: nobody has said one
 
     def __post_init__(self) -> None:
         if not isinstance(self.size, int) or self.size < 1:
@@ -61,7 +62,13 @@ class Bins:
         if list(edges) != sorted(edges) or not edges:
             raise ValueError(f"bin edges must be given in rising order, got {edges}")
         limits = np.array(edges, dtype=float)
-        return cls(len(edges) + 1, lambda raw: np.searchsorted(limits, raw, side="right"), tuple(labels))
+        lowest = [min(edges[0] - 1, float(np.nextafter(limits[0], -np.inf))), *edges]
+        return cls(
+            len(edges) + 1,
+            lambda raw: np.searchsorted(limits, raw, side="right"),
+            tuple(labels),
+            raw=lambda value: float(lowest[value]),
+        )
 
     @classmethod
     def whole(cls, size: int, *, top: int | None = None, first: int = 0, labels: Sequence[str] = ()) -> Bins:
@@ -73,7 +80,7 @@ class Bins:
                 return np.clip(np.trunc(raw), first, last) - first
             return min(max(int(raw), first), last) - first
 
-        return cls(size, quantize, tuple(labels), last - first)
+        return cls(size, quantize, tuple(labels), last - first, raw=lambda value: float(first + value))
 
 
 Formula = Callable[[Any], Any]
@@ -99,6 +106,7 @@ class Attribute:
     params: Mapping[str, str] = field(default_factory=dict)  # what selects this row among those of the entry
     token_aliases: tuple[str, ...] = ()
     emitted: bool = True  # False: measured and reported, never written as a token
+    taught: bool = True  # False: configurations list it, but its token never stood in training data
     from_domain: bool = True  # a vocabulary that lists the token type has this attribute
     nominal: bool = False  # values are names without an order
     words: tuple[str, ...] = ()  # for `describe` only, where value_labels has none
@@ -116,13 +124,18 @@ class Attribute:
         return self.bins.size
 
     @property
+    def short_name(self) -> str:
+        """The name under which a bar's wish may ask for it: without ``bar_``."""
+        return self.name.removeprefix("bar_")
+
+    @property
     def in_words(self) -> str:
         """What people call the attribute.
 
         >>> AttributeAnalyzer.from_config({"attribute_controls": [{"name": "nomml"}]}).get("nomml").in_words
         'rhythmic grid'
         """
-        return self.title or self.name.removeprefix("bar_").replace("_", " ")
+        return self.title or self.short_name.replace("_", " ")
 
     @property
     def value_labels(self) -> list[str]:
@@ -173,10 +186,23 @@ class Attribute:
         return level(self.name, self.bins.quantize, raw, self.bins.highest)
 
     def dequantize(self, value: int) -> float:
-        """A raw number that has this value; only where values are whole steps."""
-        if self.name == "nomml":
-            return float(value)
-        raise NotImplementedError(f"{self.name} has no single raw number for a value")
+        """A raw number, in the attribute's unit, that has this value (0 … size - 1).
+
+        Raises ValueError for another value, and for a user's own `Bins` that were made without `raw`.
+
+        >>> AttributeAnalyzer.from_config({"attribute_controls": [{"name": "silence_proportion"}]}).get(
+        ...     "silence_proportion").dequantize(7)
+        0.75
+        """
+        is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        if not is_whole or not 0 <= value < self.size:
+            raise ValueError(f"attribute {self.name!r}: value is {brief(value)}; allowed: 0..{self.size - 1}")
+        if self.bins.raw is None:
+            raise ValueError(
+                f"attribute {self.name!r}: its bins say no raw number for value {value}; "
+                "give one with Bins(…, raw=function), or make them with Bins.edges or Bins.whole"
+            )
+        return float(self.bins.raw(int(value)))
 
     def compute(self, score: Any, track: int, bar: int | None = None) -> float | np.ndarray:
         """Raw value of a track (or of one bar, or of all bars) of a Score or score table."""
@@ -288,6 +314,15 @@ def available() -> list[str]:
     ['note_density_quantile', 'note_density']
     """
     return list(dict.fromkeys(row.entry for row in _rows))
+
+
+def is_nominal(name: str) -> bool:
+    """Whether the values of the attribute of this name have no order, so that near is as wrong as far.
+
+    >>> is_nominal("key_signature"), is_nominal("note_density")
+    (True, False)
+    """
+    return any(row.nominal for row in _rows if row.name == name)
 
 
 def row_for_token(token_type: str) -> Attribute | None:

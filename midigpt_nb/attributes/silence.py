@@ -8,6 +8,8 @@ from midigpt_nb.attributes.polyphony import Stretches, bars_in_reach, ringing
 from midigpt_nb.attributes.registry import Bins, attribute
 from midigpt_nb.attributes.view import TrackView, starts_of
 
+_TENTHS = Bins.whole(10)
+
 
 def reference_silence(track: TrackView) -> np.ndarray:
     """(bars looked at,) share of silence of each bar as the published models measured it.
@@ -63,7 +65,7 @@ def _exact_reach(fixed: TrackView, written: np.ndarray) -> tuple[float, float]:
     token="TrackLevelSilenceProportionMax",
     token_aliases=("SilenceProportion", "TOKEN_TRACK_LEVEL_SILENCE_PROPORTION_MAX"),
     tracks="both",
-    bins=Bins(10, lambda raw: min(max(int(10 * raw), 0), 9)),
+    bins=Bins(10, lambda share: _TENTHS.quantize(10 * share), raw=lambda tenths: (tenths + 0.5) / 10),
     unit="share of time",
     words=tuple(f"{10 * step} %" for step in range(10)),
     reach=_reach,

@@ -12,6 +12,7 @@ from midigpt_nb.attributes.view import TrackView
 
 STORED = "_nomml_raw"  # a value measured before free timing was lost on the token grid
 _FREE = 12
+_DEPTHS = Bins.whole(_FREE + 1)
 _HALVINGS = 2.0 ** np.arange(6)
 _GRIDS = ("quarters", "8ths", "16ths", "32nds", "64ths", "128ths")
 # Straight and triplet grids of the same name follow each other, coarse to fine.
@@ -46,7 +47,7 @@ def _reach(fixed: TrackView, written: np.ndarray) -> tuple[float, float]:
     "nomml",
     token="TrackLevelNomml",
     tracks="both",
-    bins=Bins(13, lambda raw: min(max(round(raw), 0), 12)),
+    bins=Bins(13, lambda raw: _DEPTHS.quantize(np.rint(raw)), raw=float),
     unit="metric depth",
     title="rhythmic grid",
     words=_WORDS,

@@ -1,7 +1,7 @@
 """Scores to sound, with numpy only.
 
 >>> from midigpt_nb.audio import render, write_wav
->>> audio = render(score)               # float32, shape (samples, 2), between -1 and 1
+>>> audio = render(Score.example()[:2])    # float32, shape (samples, 2), between -1 and 1
 >>> write_wav("song.wav", audio)
 
 In a notebook, `IPython.display.Audio(audio.T, rate=44100, normalize=False)` plays it.

@@ -34,7 +34,7 @@ def write_wav(
 
     Example
     -------
-    >>> write_wav("song.wav", render(score))
+    >>> write_wav("song.wav", render(Score.example()[:2]))
     """
     samples = np.asarray(audio, dtype=np.float32)
     if samples.ndim == 1:

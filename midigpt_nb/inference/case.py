@@ -159,7 +159,7 @@ def make_case(
     rows = [table.bar_rows(t) for t in range(table.n_tracks)]
     n_bars = [last - first for first, last in rows]
     drums = [bool(d) for d in tracks[:, 2]]
-    metres = [[(int(n), int(d)) for n, d in bars[first:last, 1:3]] for first, last in rows]
+    metres = [[(n, d) for n, d in bars[first:last, 1:3].tolist()] for first, last in rows]
     added = new_tracks(request, table.n_tracks)
     length = n_bars[0] if n_bars else 0
     return Case(

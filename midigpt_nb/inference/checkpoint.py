@@ -274,7 +274,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | Path, *, dtype: str = "f
     """Write a model as `.safetensors`, format version 2: also how a `.pt` bundle or a scripted module is
     converted. `dtype` is "float32", "float16" or "bfloat16". One array is in memory at a time.
 
-    >>> save_checkpoint(read_checkpoint("old.pt"), "new.safetensors")    # doctest: +SKIP
+    >>> save_checkpoint(read_checkpoint(engine.source.path), "half.safetensors", dtype="float16")
     """
     path = Path(path)
     if dtype not in WRITTEN_TYPES:

@@ -28,7 +28,8 @@ class Setting:
     """What is known about one setting.
 
     `low`/`high` bound numbers, `open_low`/`open_high` exclude the bound itself; `choices` lists allowed
-    texts; `auto` says that ``"auto"`` (stored as 0) is accepted.
+    texts; `auto` says that ``"auto"`` (stored as 0) is accepted, `capped` that a number above `high` is and
+    counts as `high` when it is used.
     """
 
     meaning: str
@@ -40,6 +41,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     unit: str = ""
     auto: bool = False
+    capped: bool = False
 
     @property
     def allowed(self) -> str:
@@ -92,7 +94,7 @@ class InferenceConfig:
     allow_empty: bool = _setting(False, "written bars may stay empty (a rest); otherwise each holds at least one note", "limits")
 
     max_attempts: int = _setting(3, "attempts per step before giving up", "attempts", low=1)
-    temperature_escalation: float = _setting(1.0, "each further attempt multiplies the temperature by this", "attempts", low=1.0, high=3.0)
+    temperature_escalation: float = _setting(1.0, "each further attempt multiplies the temperature by this", "attempts", low=1.0, high=3.0, capped=True)
     silence_check: bool = _setting(True, "try again when a step wrote no note", "attempts")
     novelty_check: bool = _setting(True, "try again when a step wrote what was there before", "attempts")
     novelty_threshold: float = _setting(1.0, "how alike old and new bars may be; 1 = anything but identical", "attempts", low=0.0, high=1.0, open_low=True)
@@ -191,8 +193,8 @@ def setting_allows(name: str, value: Any) -> tuple[bool, str]:
         return isinstance(value, str) and setting.accepts(value), setting.allowed
     broken = isinstance(default, float)
     number = _is_whole(value) or (broken and isinstance(value, float) and math.isfinite(value))
-    if number and name == "temperature_escalation" and setting.high is not None:
-        value = min(value, setting.high)  # too bold an escalation is toned down later, not refused
+    if number and setting.capped and setting.high is not None:
+        value = min(value, setting.high)
     kind = "a number" if broken else "a whole number"
     words = kind if setting.allowed == "any value" else f"{kind} {setting.allowed}"
     return number and setting.accepts(value), words

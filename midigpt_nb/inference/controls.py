@@ -91,6 +91,8 @@ class Control:
     unit: str = ""
     parts: tuple[Part, ...] = ()
     needs: Callable[[ModelFacts], bool] = lambda facts: True
+    # The value of a track and that of one of its bars as one; without it the bar's own is what counts.
+    merged: Callable[[Any, Any], Any] | None = None
 
 
 # --- checks of plain values -----------------------------------------------------------------------
@@ -204,6 +206,7 @@ CONTROLS: dict[str, Control] = {
             "dict",
             check_pitch_mask,
             parts=PARTS["pitch_mask"],
+            merged=merged_pitch_mask,
         ),
         Control(
             "chord",
@@ -315,8 +318,9 @@ def control_of(prompt: TrackPrompt, bar: int, name: str) -> Any:
     per_bar = prompt.bar_controls.get(bar, {})
     if name not in per_bar:
         return prompt.controls.get(name)
-    if name == "pitch_mask" and per_bar[name] is not None:
-        return merged_pitch_mask(prompt.controls.get(name), per_bar[name])
+    merged = CONTROLS[name].merged if name in CONTROLS else None
+    if merged is not None and per_bar[name] is not None:
+        return merged(prompt.controls.get(name), per_bar[name])
     return per_bar[name]
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from midigpt_nb.attributes.registry import is_nominal
+from midigpt_nb.inference.chord_control import ATTRIBUTES
 from midigpt_nb.inference.piece import Cell, Piece
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ class AttributeReport:
             return None
         if self.realised is None:
             return 0.0
-        if self.name in ("key_signature", "chord", "bar_chord"):
+        if self.name in ATTRIBUTES or is_nominal(self.name):
             return float(self.requested == self.realised)
         return 1.0 - abs(self.realised - self.requested) / max(1, self.size - 1)
 

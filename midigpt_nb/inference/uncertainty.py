@@ -158,9 +158,11 @@ class Uncertainty:
     loud). `alternatives`: int16, (n, 5), the likeliest pitches, likeliest first (-1: fewer were possible),
     and `shares`: float32, (n, 5), their shares among all pitches, 0..1.
 
-    >>> session.watch_uncertainty = True             # doctest: +SKIP
-    >>> session.run()                                # doctest: +SKIP
-    >>> session.uncertainty.pitch_bits.mean()        # doctest: +SKIP
+    >>> session.watch_uncertainty = True
+    >>> session.run()
+    Score(4 tracks, 16 bars, ...)
+    >>> session.uncertainty.pitch_bits.shape == session.uncertainty.alternatives.shape[:1]
+    True
     """
 
     def __init__(self, cells: Mapping[Cell, Sequence[NoteDoubt]], values: Sequence[int]) -> None:

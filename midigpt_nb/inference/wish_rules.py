@@ -42,13 +42,10 @@ _INSTEAD = {
     "nomml": "rhythm_mask={'grid': {'unit': 'eighth'}} keeps to a grid",
 }
 
-# Published configurations list this attribute of bars, but its token never stood in their training data.
-_NEVER_TAUGHT = ("pitch_class_set",)
-
 
 def _taught(row: Attribute) -> bool:
     """Whether a model can be told a value of this attribute."""
-    return row.emitted and row.name not in _NEVER_TAUGHT
+    return row.emitted and row.taught
 
 
 # TABLE: the same for drums, which have no lengths.

@@ -156,10 +156,9 @@ class _Wishes:
     def of(self, attribute: Attribute, track: int, cells: Iterable[int]) -> dict[int, int]:
         """``{bar: value}``: the bar's own wish, else for a track-level attribute the track's."""
         result = {}
-        short = attribute.name.removeprefix("bar_")
         for bar in cells:
             own = self.bars.get((track, bar), {})
-            value = own.get(attribute.name, own.get(short))
+            value = own.get(attribute.name, own.get(attribute.short_name))
             if value is None and attribute.level == "track":
                 value = self.tracks.get(track, {}).get(attribute.name)
             if value is not None:
@@ -231,7 +230,7 @@ class _Grid:
         axes.set_yticks([])
         if column == 0:
             y = self.top + row * (_ROW + _GAP)
-            name = "\n".join(wrap(attribute.name.removeprefix("bar_").replace("_", " "), 11))
+            name = "\n".join(wrap(attribute.in_words, 11))
             self.text(10, y + 2, name, 8.5, theme.text, bold=True, linespacing=1.15)
 
     def scale(

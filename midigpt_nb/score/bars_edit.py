@@ -17,7 +17,7 @@ from midigpt_nb.score.source import (
     with_read_durations,
     with_sources,
 )
-from midigpt_nb.score.table import bar_rows_of_notes, tracks_of_bar_rows
+from midigpt_nb.score.table import bar_rows_of_notes, bars_from_table, tracks_of_bar_rows
 from midigpt_nb.score.timeline import (
     FOREVER,
     Arrangement,
@@ -37,12 +37,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "arranged",
+    "in_order",
     "kept_plan",
     "midi_in_order",
-    "origin_tracks",
     "own_file",
     "plan_of",
     "rebarred",
+    "settled",
     "with_order_of_tracks",
     "with_tempo",
     "with_track_rows",
@@ -117,10 +118,22 @@ def rebarred(score: Score, first: int, last: int, metre: tuple[int, int]) -> Sco
 
 
 def own_file(score: Score) -> SourceFile:
-    """The source of the score, or for one made by hand that of the file it would be written to."""
+    """The source of the score, or for one made by hand that of the file it would be written to.
+
+    A track has a chunk in it from its first notes on: what is not heard is not read, so a chunk for a silent
+    one would be nobody's.
+    """
     if score._source is not None:
         return score._source
-    return SourceFile(*_core.read_midi(_core.write_midi(score.table, score._track_labels())))
+    part = _only(score, _sounding(score.table))
+    return _as_long_as(
+        score, SourceFile(*_core.read_midi(_core.write_midi(part.table, part._track_labels())))
+    )
+
+
+def _as_long_as(score: Score, source: SourceFile) -> SourceFile:
+    """The file with all bars of the score, where those with notes are fewer."""
+    return source.arranged(kept_plan(score))[0] if len(source.file.bars) < score.n_bars else source
 
 
 def with_tempo(score: Score, tempo: int, first: int, last: int | None) -> Score:
@@ -158,27 +171,9 @@ def _retimed(table: _core.ScoreTable, tempo: int) -> _core.ScoreTable:
 # ---- tracks ----------------------------------------------------------------------------------------
 
 
-def origin_tracks(origin: _core.ScoreTable, table: _core.ScoreTable) -> list[int | None]:
-    """Per track the one it was read as; None for a new one.
-
-    That of most of its notes, else that of its place (see note_matching.h).
-    """
-    track_of_event = dict(zip(origin.note_source.tolist(), _track_of_notes(origin).tolist(), strict=True))
-    found: list[int | None] = [None] * table.n_tracks
-    tracks = _track_of_notes(table)
-    for track in range(table.n_tracks):
-        votes: dict[int, int] = {}
-        for source in table.note_source[tracks == track].tolist():
-            old = track_of_event.get(source) if source >= 0 else None
-            if old is not None and old not in found:
-                votes[old] = votes.get(old, 0) + 1
-        if votes:
-            found[track] = max(votes, key=lambda old: (votes[old], -old))
-    for track in range(min(table.n_tracks, origin.n_tracks)):
-        same_kind = table.tracks[track, 2] == origin.tracks[track, 2]
-        if found[track] is None and track not in found and same_kind:
-            found[track] = track
-    return found
+def _sounding(table: _core.ScoreTable) -> list[int]:
+    """The tracks with notes."""
+    return sorted(set(_track_of_notes(table).tolist()))
 
 
 def _track_of_notes(table: _core.ScoreTable) -> np.ndarray:
@@ -198,7 +193,7 @@ def with_order_of_tracks(score: Score, order: Sequence[int]) -> Score:
         fitting, table = _fitting_source(score, table)
         source = fitting
         if source is not None:
-            origins = origin_tracks(source.origin, table)
+            origins = source.tracks_of(table, score._track_labels())
             dropped = [old for old in (origins[track] for track in gone) if old is not None]
             new_table = table.window(list(order), 0, score.n_bars)
             source, event_of = source.arranged(kept_plan(score), dropped)
@@ -210,8 +205,8 @@ def with_order_of_tracks(score: Score, order: Sequence[int]) -> Score:
     if source is None or list(order) == sorted(set(order)):
         return new
     if gone:
-        return _with_chunks_in_order(new, origin_tracks(source.origin, new_table))
-    before = origin_tracks(source.origin, table)  # as long as silent tracks are at their places
+        return _with_chunks_in_order(new, source.tracks_of(new_table, new._track_labels()))
+    before = source.tracks_of(table, names)  # while tracks without notes or names are at their places
     firsts = [track not in order[:i] for i, track in enumerate(order)]
     return _with_chunks_in_order(
         new, [before[track] if first else None for track, first in zip(order, firsts, strict=True)]
@@ -222,35 +217,91 @@ def _with_chunks_in_order(score: Score, origins: Sequence[int | None]) -> Score:
     """The score with the chunks of its file in the order of its tracks, so that they are read in that order.
 
     `origins` is the track that each was read as. Tracks that share a chunk stay as they are; chunks without
-    tracks keep their places. A silent track that was read keeps its chunk as long as all that sound were
-    read, too; one that was not read has none, and gets it with its first notes.
+    tracks keep their places. A silent track that was read keeps its chunk, with the notes that it had there;
+    one that was not read has none, and gets it with its first notes.
+    """
+    source = score._source
+    assert source is not None
+    is_new = [old is None for old in origins]
+    if not any(is_new[track] for track in _sounding(score.table)):
+        moved = _with_chunk_order(score, source, [old for old in origins if old is not None])
+        assert moved._source is not None
+        found = moved._source.tracks_of(moved.table, moved._track_labels())
+        in_order = [old for old in found if old is not None]
+        if [old is None for old in found] == is_new and in_order == sorted(in_order):
+            return moved
+    written, place_of = settled(score, origins)
+    file = written._source
+    if file is None or file is source or place_of is None:
+        return score
+    return _with_chunk_order(written, file, [-1 if old is None else old for old in place_of])
+
+
+def in_order(score: Score) -> Score:
+    """The score with the chunks of its file in the order of its tracks, where it is another one."""
+    if score._source is None:
+        return score
+    origins = score._source.tracks_of(score.table, score._track_labels())
+    known = [old for old in origins if old is not None]
+    return score if known == sorted(known) else _with_chunks_in_order(score, origins)
+
+
+def settled(
+    score: Score, origins: Sequence[int | None] | None = None
+) -> tuple[Score, list[int | None] | None]:
+    """The score with a file that has its notes, and the track of that file that each of its tracks is: None
+    for one that the file does not have, None for all where it cannot be read as the tracks of the score.
+
+    A track that has lost its notes since it was read keeps its chunk with them, so that it is known when it
+    has notes again. One that never had any has no chunk. `origins` is the track that each was read as, where
+    more is known of it than its notes, name and place.
     """
     source, table = score._source, score.table
-    assert source is not None
-    sounding = sorted(set(_track_of_notes(table).tolist()))
-    known = [old for old in origins if old is not None]
-    is_new = [old is None for old in origins]
-    if not any(is_new[track] for track in sounding):
-        moved = _with_chunk_order(score, source, known)
-        assert moved._source is not None
-        found = origin_tracks(moved._source.origin, moved.table)
-        in_order = [old for old in found if old is not None]
-        is_same = [old is None for old in found] == is_new and in_order == sorted(in_order)
-        if len(known) == len(sounding) or is_same:
-            return moved
-    if not sounding:
-        return score
-    part = _only(score, sounding)
-    written = SourceFile(*_core.read_midi(part._midi_bytes(in_order=False)), source.n_dropped)
-    place_of = [-1] * table.n_tracks
-    for track, place in zip(sounding, _places_as_written(source.origin, part.table), strict=True):
-        place_of[track] = place
-    heard = sorted(place for place in place_of if place >= 0)
-    if heard != list(range(written.origin.n_tracks)) or not written.file.can_hold(score.table):
-        return score
-    sources = matched_sources(written.origin.resampled(score.resolution), score.table, place_of)
-    table = with_note_sources(score.table, sources)
-    return _with_chunk_order(score._like(table, written), written, place_of)
+    if source is None:
+        found = iter(range(table.n_tracks))
+        sounding = _sounding(table)
+        place_of = [next(found) if track in sounding else None for track in range(table.n_tracks)]
+        written = own_file(score)
+    else:
+        if origins is None:
+            origins = source.tracks_of(table, score._track_labels())
+        part, of_part = _part_with_chunks(score, source, origins)
+        written = SourceFile(*_core.read_midi(part._midi_bytes(in_order=False)), source.n_dropped)
+        written = _as_long_as(score, written)
+        places = _places_as_written([origins[track] for track in of_part])
+        place_of = [None] * table.n_tracks
+        for track, place in zip(of_part, places, strict=True):
+            place_of[track] = place
+    heard = sorted(place for place in place_of if place is not None)
+    if heard != list(range(written.origin.n_tracks)) or not written.file.can_hold(table):
+        return score._like(with_note_sources(table, np.full(table.n_notes, -1)), written), None
+    numbers = [-1 if place is None else place for place in place_of]
+    sources = matched_sources(written.origin.resampled(score.resolution), table, numbers)
+    return score._like(with_note_sources(table, sources), written), place_of
+
+
+def _part_with_chunks(
+    score: Score, source: SourceFile, origins: Sequence[int | None]
+) -> tuple[Score, list[int]]:
+    """The score of the tracks that have notes or had some in the file, those that lost them with the ones of
+    the file; and which tracks they are.
+    """
+    table = score.table
+    sounding = _sounding(table)
+    emptied = [track for track, old in enumerate(origins) if old is not None and track not in sounding]
+    if not source.file.can_hold(table):  # notes of bars that are other ones now would lead events astray
+        emptied = []
+    tracks = sorted([*sounding, *emptied])
+    part = _only(score, tracks)
+    before = source.origin.resampled(table.resolution)
+    for track in emptied:
+        old = origins[track]
+        assert old is not None
+        for bar, was in zip(
+            part.tracks[tracks.index(track)].bars, bars_from_table(before, old), strict=False
+        ):
+            bar.notes = was.notes
+    return part, tracks
 
 
 def _only(score: Score, tracks: Sequence[int]) -> Score:
@@ -271,16 +322,16 @@ def midi_in_order(score: Score, data: bytes) -> bytes:
     source, table = score._source, score.table
     if source is None or not _has_only_new_notes(table).any():
         return data
-    place_of = _places_as_written(source.origin, table)
-    heard = [place for place in place_of if place >= 0]
-    sounding = zip(origin_tracks(source.origin, table), place_of, strict=True)
-    is_new = [old is None for old, place in sounding if place >= 0]
+    sounding = _sounding(table)
+    origins = source.tracks_of(table, score._track_labels())
+    is_new = [origins[track] is None for track in sounding]
     if is_new == sorted(is_new):  # new ones stand last in the score, too
         return data
+    heard = _places_as_written([origins[track] for track in sounding])
     written = SourceFile(*_core.read_midi(data))
     if sorted(heard) != list(range(written.origin.n_tracks)) or not written.file.can_hold(table):
         return data
-    order = _chunk_order(written, place_of)
+    order = _chunk_order(written, heard)
     ordered, _ = written.assembled(file_arrangement(written.file, kept_plan(score)), chunk_order=order)
     return data if ordered.n_dropped else ordered.rewritten(ordered.origin, [])  # no lyric goes for an order
 
@@ -314,21 +365,13 @@ def _chunk_order(source: SourceFile, place_of: Sequence[int]) -> list[int]:
     return order
 
 
-def _places_as_written(origin: _core.ScoreTable, table: _core.ScoreTable) -> list[int]:
-    """Which track of the written file each track of the table is: new ones come last. -1 for a track without
-    notes: it is not read from a file.
+def _places_as_written(origins: Sequence[int | None]) -> list[int]:
+    """Which track of the written file each of some tracks is, all of which are read from it: those that it
+    was read with in their order, and new ones last.
     """
-    origins = origin_tracks(origin, table)
-    sounding = set(_track_of_notes(table).tolist())
-    known = sorted(old for track, old in enumerate(origins) if old is not None and track in sounding)
-    n, places = len(known), []
-    for track, old in enumerate(origins):
-        if track not in sounding:
-            places.append(-1)
-            continue
-        places.append(known.index(old) if old is not None else n)
-        n += old is None
-    return places
+    known = sorted(old for old in origins if old is not None)
+    new = iter(range(len(known), len(origins)))
+    return [next(new) if old is None else known.index(old) for old in origins]
 
 
 def with_track_rows(score: Score, rows: np.ndarray) -> Score:

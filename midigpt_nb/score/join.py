@@ -10,7 +10,8 @@ import numpy as np
 
 from midigpt_nb import _core
 from midigpt_nb.errors import ScoreError
-from midigpt_nb.score.source import SourceFile, matched_sources, with_note_sources, with_sources
+from midigpt_nb.score.bars_edit import in_order, settled
+from midigpt_nb.score.source import SourceFile, with_note_sources, with_sources
 from midigpt_nb.score.timeline import FOREVER, FileBars, metres_of
 
 if TYPE_CHECKING:
@@ -29,12 +30,13 @@ def joined(first: Score, second: Score) -> Score:
     """
     resolution = _common(first.resolution, second.resolution)
     a, b = first.resample(resolution), second.resample(resolution)
+    seats: list[list[int | None] | None] = [None, None]  # the track of its file that each track is
     if a._source is not None or b._source is not None:
-        a, b = (_settled(score) if score.n_bars else score for score in (a, b))
+        (a, seats[0]), (b, seats[1]) = _settled(a), _settled(b)
     place_of = _places(a, b)
     table, names, attributes = _joined_table(a, b, place_of)
-    source, table = _joined_source(a, b, place_of, table)
-    return a._like(table, source, names=names, attributes=attributes)
+    source, table = _joined_source(a, b, _partners(place_of, *seats), table)
+    return in_order(a._like(table, source, names=names, attributes=attributes))
 
 
 def _common(a: int, b: int) -> int:
@@ -125,7 +127,7 @@ def _part(
 
 
 def _joined_source(
-    a: Score, b: Score, place_of: list[int], table: _core.ScoreTable
+    a: Score, b: Score, partner_of: dict[int, int], table: _core.ScoreTable
 ) -> tuple[SourceFile | None, _core.ScoreTable]:
     without = with_sources(table, np.zeros(0, np.int32))
     if (a._source is None and b._source is None) or not metres_of(table):
@@ -143,7 +145,7 @@ def _joined_source(
             stacklevel=4,
         )
         return None, without
-    data, event_of, n_dropped = _assembled(parts[0], parts[1], (a, b), place_of)
+    data, event_of, n_dropped = _assembled(parts[0], parts[1], partner_of)
     file, origin = _core.read_midi(data)
     for part, events in zip(parts, event_of, strict=True):
         origin = part.without_hidden(origin, events)
@@ -155,27 +157,31 @@ def _joined_source(
     return source, with_note_sources(table, sources)
 
 
-def _settled(score: Score) -> Score:
-    """The score with a file that holds it as it is; its own where nothing has changed."""
+def _settled(score: Score) -> tuple[Score, list[int | None] | None]:
+    """See `bars_edit.settled`; the score itself where its file holds it as it is, or it has no bars."""
     source, table = score._source, score.table
+    if score.n_bars == 0:
+        return score, None
     if source is not None and source.origin.resampled(score.resolution).same_as(table):
-        return score
-    data = score.to_midi()
-    assert data is not None
-    written = SourceFile(*_core.read_midi(data), source.n_dropped if source else 0)
-    origin = written.origin.resampled(score.resolution)
-    if origin.n_tracks != table.n_tracks:
-        return score._like(with_note_sources(table, np.full(table.n_notes, -1)), written)
-    return score._like(
-        with_note_sources(table, matched_sources(origin, table, range(table.n_tracks))), written
-    )
+        return score, list(range(table.n_tracks))
+    return settled(score)
+
+
+def _partners(
+    place_of: list[int], seats_a: list[int | None] | None, seats_b: list[int | None] | None
+) -> dict[int, int]:
+    """The track of the first file that a track of the second one goes on in; new ones go on in none."""
+    if seats_a is None or seats_b is None:
+        return {}
+    pairs = [(seats_b[track], seats_a[place]) for track, place in enumerate(place_of) if place < len(seats_a)]
+    return {b: a for b, a in pairs if a is not None and b is not None}
 
 
 def _assembled(
-    a: SourceFile, b: SourceFile, scores: tuple[Score, Score], place_of: list[int]
+    a: SourceFile, b: SourceFile, partner_of: dict[int, int]
 ) -> tuple[bytes, list[np.ndarray], int]:
     ticks = _common(a.file.ticks_per_quarter, b.file.ticks_per_quarter)
-    chunk_of, channel_of = _seats(a, b, scores, place_of)
+    chunk_of, channel_of = _seats(a, b, partner_of)
     bars, tick, spans = [], 0, []
     for number, part in enumerate((a, b)):
         own = FileBars(part.file)
@@ -190,22 +196,19 @@ def _assembled(
     return _core.assemble_midi(sources, spans, bars, bars[-1][0] + bars[-1][1], ticks)
 
 
-def _seats(
-    a: SourceFile, b: SourceFile, scores: tuple[Score, Score], place_of: list[int]
-) -> tuple[list[int], list[list[int]]]:
+def _seats(a: SourceFile, b: SourceFile, partner_of: dict[int, int]) -> tuple[list[int], list[list[int]]]:
     """The chunk that each chunk of `b` goes on in, and its channels there.
 
     A chunk goes on in one of `a` when all of its tracks do; a chunk without tracks goes on in the first one.
     Other chunks are new, on channels that the others leave free.
     """
-    aligned = a.origin.n_tracks == scores[0].n_tracks and b.origin.n_tracks == scores[1].n_tracks
     seats_a, seats_b = a.file.track_sources, b.file.track_sources
     chunk_of: list[int] = []
     channel_of: list[dict[int, int]] = []
     n_chunks = a.file.n_chunks
     for chunk in range(b.file.n_chunks):
         mine = [i for i, (own, _, _) in enumerate(seats_b) if own == chunk]
-        partners = [seats_a[place_of[i]] if aligned and place_of[i] < len(seats_a) else None for i in mine]
+        partners = [seats_a[partner_of[i]] if i in partner_of else None for i in mine]
         chunks = {partner[0] if partner else None for partner in partners}
         channels = {(seats_b[i][1], partner[1]) for i, partner in zip(mine, partners, strict=True) if partner}
         is_map = len({own for own, _ in channels}) == len(channels) == len({new for _, new in channels})

@@ -278,7 +278,7 @@ class Score:
 
     @classmethod
     def example(cls) -> Score:
-        """The package's own example piece: drums, bass, electric piano and lead, 16 bars."""
+        """The package's own example piece: drums, bass, electric piano and flute, 16 bars."""
         return cls.from_bytes((resources.files("midigpt_nb") / "data" / "example.mid").read_bytes())
 
     @classmethod

@@ -144,6 +144,16 @@ class SourceFile:
             names.append(f"{name}: {program_name(program, drum=channel == 9)}" if name and shared else name)
         return names
 
+    def tracks_of(self, table: _core.ScoreTable, labels: Sequence[str]) -> list[int | None]:
+        """Per track of a table the one it was read as; None for a new one.
+
+        That of most of its notes; one without such notes is known by its name, program and place (see
+        note_matching.h). `labels` are the names of the table's tracks.
+        """
+        own = self.names_for(self.origin)
+        found = _core.match_tracks(self.origin, table, own, [label.strip() for label in labels])
+        return [old if old >= 0 else None for old in found]
+
     def rewritten(
         self, table: _core.ScoreTable, names: list[str], *, silence_gestures: bool = False
     ) -> bytes:
@@ -171,10 +181,14 @@ class SourceFile:
                 )
             table = with_sources(table, event_of)
         assert source is not None
-        own = source.names_for(source.origin)
-        names = ["" if name in own[track : track + 1] else name for track, name in enumerate(names)]
+        own, found = source.names_for(source.origin), source.tracks_of(table, names)
+        new_names = [
+            "" if old is not None and name == own[old] else name
+            for old, name in zip(found, names, strict=False)
+        ]
         origin = source.origin.resampled(table.resolution)
-        return _core.rewrite_midi(source.file, origin, table, names, silence_gestures)
+        places = [-1 if old is None else old for old in found]
+        return _core.rewrite_midi(source.file, origin, table, new_names, silence_gestures, places)
 
     def holding(self, table: _core.ScoreTable) -> tuple[SourceFile | None, npt.NDArray[np.int32] | None]:
         """A source whose bars are those of the table, and the new index of each event (None: nothing moved).

@@ -40,10 +40,10 @@ class Tokenizer:
 
     Never changes what it is given: `config` is copied, scores are only read. Safe to share between threads.
 
-    >>> tokenizer = Tokenizer(config)                    # doctest: +SKIP
-    >>> ids = tokenizer.encode(score)                    # doctest: +SKIP
-    >>> tokenizer.decode(ids)                            # doctest: +SKIP
-    Score(4 tracks, 4 bars, 120 notes)
+    >>> tokenizer = Tokenizer(engine.tokenizer.config)
+    >>> ids = tokenizer.encode(score[:4])
+    >>> tokenizer.decode(ids)
+    Score(4 tracks, 4 bars, 169 notes)
     """
 
     def __init__(
@@ -195,7 +195,8 @@ class Tokenizer:
     def explain(self, ids: TokenIds) -> list[TokenRow]:
         """One readable row per token: where it stands and what it says in musical words.
 
-        >>> print(*tokenizer.explain(ids)[:4], sep="\\n")       # doctest: +SKIP
+        >>> ids = engine.tokenizer.encode(score[:4, "Bass"])
+        >>> print(*engine.tokenizer.explain(ids)[:4], sep="\\n")
             0     0  PieceStart:0    the piece begins
             1   152  NumBars:0    4 bars
             2     2  Track:0    a melodic track begins

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from midigpt_nb.widgets.targets import moved_plan
+from midigpt_nb.widgets.traits import notes_there
 
 if TYPE_CHECKING:
     from midigpt_nb._core import ScoreTable
@@ -31,6 +32,8 @@ class _Way:
     bars: Mapping[int, int]
     track_copies: Mapping[int, Sequence[int]]
     bar_copies: Mapping[int, Sequence[int]]
+    still: bool = False
+    """Tracks and bars are where they were."""
 
     @classmethod
     def between(cls, before: State, after: State, known: frozenset[int] = frozenset()) -> _Way:
@@ -46,6 +49,7 @@ class _Way:
             _places(before.bar_numbers, after.bar_numbers),
             _copies(before.track_numbers, after.track_numbers, new),
             _copies(before.bar_numbers, after.bar_numbers, new),
+            _still(before, after),
         )
 
     def has(self, track: int, bar: int) -> bool:
@@ -59,6 +63,14 @@ class _Way:
     def all_bars(self, bar: int) -> list[int]:
         """Where a bar is now, and its copies."""
         return [new for new in (self.bars.get(bar), *self.bar_copies.get(bar, ())) if new is not None]
+
+
+def _still(before: State, after: State) -> bool:
+    return (
+        before.track_numbers == after.track_numbers
+        and before.bar_numbers == after.bar_numbers
+        and all(before.table.n_bars(t) == after.table.n_bars(t) for t in range(after.table.n_tracks))
+    )
 
 
 def _places(before: Sequence[int], after: Sequence[int]) -> dict[int, int]:
@@ -75,8 +87,13 @@ def _copies(before: Sequence[int], after: Sequence[int], new: Mapping[int, int])
 
 
 def _selection(value: Mapping[str, Any], way: _Way) -> dict[str, Any]:
-    found = ((way.tracks.get(track, -1), way.bars.get(bar, -1)) for track, bar in value["cells"])
-    return {**value, "cells": [list(cell) for cell in found if way.has(*cell)]}
+    """Notes are known by ids that stay theirs."""
+    cells = value["cells"]
+    if not way.still:
+        found = ((way.tracks.get(track, -1), way.bars.get(bar, -1)) for track, bar in cells)
+        cells = [list(cell) for cell in found if way.has(*cell)]
+    notes = notes_there(value.get("notes", ()), way.after)
+    return {"cells": cells, "notes": notes} if notes else {"cells": cells}
 
 
 def _loop(value: list[int], way: _Way) -> list[int]:
@@ -160,6 +177,8 @@ class Beside:
     def changed(self, state: State, values: Mapping[str, Any]) -> dict[str, Any]:
         """The document is now `state`: those of `values` (trait -> value) that change, as they should be."""
         before, self._state = self._state, state
+        if state.table is before.table and state.source is before.source:
+            return {}  # nothing moved; what was cut off once is not brought back a second time
         known: dict[str, _Cut] = next((cut for table, cut in reversed(self._cut) if table is state.table), {})
         way = _Way.between(before, state, frozenset(self._known))
         self._known.update(state.track_numbers, state.bar_numbers)

@@ -135,6 +135,7 @@ class State:
     bar_numbers: tuple[int, ...] = ()
     copies: Mapping[int, int] = field(default_factory=dict)  # numbers of new tracks and bars -> of what
     chords: Mapping[int, str] | None = None  # that are asked for, by bar; None: as in the state before
+    decided: Mapping[str, Any] | None = None  # traits beside the music whose change was a step of its own
     score: Score = field(init=False)
 
     def __post_init__(self) -> None:
@@ -152,6 +153,7 @@ class Document:
         """Cells that neither `edit` nor `accept` changes."""
         self._next_id = 0
         self._history: History[State] = History()
+        self._stroke: tuple[str, State | None, Any] = ("", None, None)
         table = score.table
         # A private copy lends the names: what the caller does to the score later does not reach us.
         source = score.with_table(table)
@@ -264,6 +266,25 @@ class Document:
             if undoable:
                 self._history.push(self._state, "Chords")
             self._state = replace(self._state, chords=dict(chords))
+
+    def decide(self, name: str, before: Any, after: Any, stroke: str = "") -> None:
+        """Something beside the music (trait `name`) was decided: one undo step, whose revision is that of the
+        notes and stays. Changes of one `stroke` that follow each other are one step; none when the last one
+        takes the stroke back.
+        """
+        with self.lock:
+            known = self._state.decided or {}
+            last, result, first = self._stroke
+            key = f"{name} {stroke}" if stroke else ""
+            joins = bool(key) and key == last and self._state is result
+            before, after = _sharing(before, known.get(name)), _sharing(after, before)
+            if joins and after == first:
+                self._history.drop()
+            elif not joins:
+                first = before
+                self._history.push(replace(self._state, decided={**known, name: before}), "Wishes")
+            self._state = replace(self._state, decided={**known, name: after})
+            self._stroke = ("" if joins and after == first else key, self._state, first)
 
     def undo(self) -> bool:
         """Take back the last step; False when there is none."""
@@ -407,6 +428,15 @@ def _header(state: State, rev: int, title: str) -> dict[str, Any]:
     if any(track["drum"] for track in tracks):
         header["drums"] = {str(pitch): name for pitch, name in DRUM_NAMES.items()}
     return header
+
+
+def _sharing(new: Any, old: Any) -> Any:
+    """`new` with the parts of `old` that are equal, so that a step costs what it changed."""
+    if new == old:
+        return old
+    if isinstance(new, Mapping) and isinstance(old, Mapping):
+        return {key: _sharing(value, old.get(key)) for key, value in new.items()}
+    return new
 
 
 def _same(state: State, score: Score) -> bool:

@@ -128,7 +128,8 @@ def export_html(roll: PianoRoll) -> str:
         seats, bars = file_facts(roll._document.score, midi)
         presets = used_presets(roll)
         caps = dict(roll.caps)
-    state |= {name: value for name, value in _RESET.items() if name in state or name == "error"}
+        measured = roll._measures()  # of the score: the roll may show a take, or not have measured yet
+    state |= {name: value for name, value in _RESET.items() if name in state or name == "error"} | measured
     state["caps"] = {**caps, "unavailable": UNAVAILABLE, "exported": True}
     files = {
         "widget.js": (_STATIC / "widget.js").read_bytes(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -61,6 +62,7 @@ class RollFiles:
     def _project(self) -> Project:
         with self._document.lock:
             traits = {name: getattr(self, name) for name in SAVED_TRAITS if self.has_trait(name)}  # type: ignore[attr-defined]
+            traits["selection"] = {"cells": self.selection["cells"]}  # type: ignore[attr-defined]  # notes get other ids
             traits["mix"] = mix_by_place(self.mix, self._document.state.track_numbers)  # type: ignore[attr-defined]
             return Project(self._document.score, self._title, traits, *self._plain_takes())
 
@@ -79,8 +81,8 @@ class RollFiles:
         the file says. (`open` is a method of every widget: it opens the connection to the page.)
         Raises `ProjectError` for a .mgnb file that is damaged or too new, `ScoreError` for MIDI.
 
-        >>> roll.save("song.mgnb")                        # doctest: +SKIP
-        >>> InfillEditor.from_file("song.mgnb").score == roll.score   # doctest: +SKIP
+        >>> path = roll.save("song.mgnb")
+        >>> InfillEditor.from_file(path).score == roll.score
         True
         """
         path = readable(path)
@@ -125,12 +127,53 @@ class RollFiles:
         write_whole(path, text.encode("utf-8"))
         return readable(path)
 
+    def render_audio(
+        self,
+        path: str | Path | None = None,
+        *,
+        bars: range | tuple[int, int] | None = None,
+        sample_rate: int | None = None,
+    ) -> Any:
+        """The music as sound that Python makes, for hosts whose pages are silent, and for files.
+
+        As the last line of a cell it is a player; with `path` it is written as a WAV file, and the path is
+        returned. Muted tracks are silent; where some play solo, all others are. `bars` is a range or
+        ``(first, end)``, from 0 (None: all). `sample_rate` None: 22050 for a player, 44100 for a file.
+
+        Raises ValueError for bars or a rate that cannot be, `ProjectError` when the file cannot be written.
+
+        >>> roll.render_audio()                                        # doctest: +SKIP
+        >>> roll.render_audio("song.wav", bars=range(4, 8))            # doctest: +SKIP
+        """
+        from midigpt_nb.audio import SAMPLE_RATE, render, write_wav
+
+        with self._document.lock:
+            score = self._document.score
+            mix = mix_by_place(self.mix, self._document.state.track_numbers)  # type: ignore[attr-defined]
+        alone = [int(track) for track, own in mix.items() if own.get("soloed")]
+        silent = {int(track) for track, own in mix.items() if own.get("muted")}
+        heard = alone or [track for track in range(score.n_tracks) if track not in silent]
+        span = (bars.start, bars.stop) if isinstance(bars, range) else bars
+        rate = sample_rate or (SAMPLE_RATE // 2 if path is None else SAMPLE_RATE)
+        file = io.BytesIO()
+        write_wav(file, render(score, sample_rate=rate, bars=span, tracks=sorted(heard)), sample_rate=rate)
+        if path is None:
+            from IPython.display import Audio
+
+            return Audio(file.getvalue())
+        write_whole(path, file.getvalue())
+        return readable(path)
+
+    def _measures(self) -> dict[str, Any]:
+        """Traits that say what is measured in the score as it is now; a roll without a model has none."""
+        return {}
+
     def code(self) -> str:
         """A Python program that comes to the same score: every gesture and every generation as a line.
 
         What was undone is not in it; the settings as they are now stand at its end.
 
-        >>> print(roll.code())                            # doctest: +SKIP
+        >>> print(roll.code())
         import midigpt_nb as mg
         ...
         """
@@ -140,6 +183,7 @@ class RollFiles:
             names = ("selection", "attributes", "sampling", "show_lanes", "loop", "snap", "plan",
                      "chords", "chord_mode", "piece")  # fmt: skip
             now = {name: getattr(self, name) for name in names if self.has_trait(name)}  # type: ignore[attr-defined]
+            now["selection"] = {"cells": now["selection"]["cells"]}  # ids of notes mean nothing in a program
             settings = {name: value for name, value in now.items() if value and value != defaults.get(name)}
             return self._log.program(self._constructor, settings)
 

@@ -63,6 +63,11 @@ class History(Generic[S]):
             self._past.append((current, label))
         self._future.clear()
 
+    def drop(self) -> None:
+        """Forget the last step: it came to nothing."""
+        self._merge = ""
+        self._past.pop()
+
     def undo(self, current: S) -> S | None:
         """The state before `current`, or None."""
         if not self._past:

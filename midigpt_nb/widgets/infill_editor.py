@@ -229,7 +229,7 @@ class InfillEditor(AttributeLanes):
 
     def cancel(self) -> None:
         """Stop every job of this editor. The score stays as it was."""
-        for job in list(self._jobs.values()):
+        for job in reversed(list(self._jobs.values())):  # a waiting one must not start meanwhile
             job.cancel()
 
     def _constructor(self, score: str) -> str:
@@ -332,6 +332,7 @@ class InfillEditor(AttributeLanes):
                     if not job._waits:
                         job.uncertainty = self._hear(session, event)
                     self._on_event(job, base, event)
+                self._feeds[job.id].beat()
                 yield
             if job._waits:
                 yield from self._offer(job, base, session)

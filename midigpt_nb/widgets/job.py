@@ -34,7 +34,10 @@ PAUSE = 0.05
 """Seconds that notes and finished bars may wait for others, to travel in one message."""
 TOKENS_INTERVAL = 0.24
 """Seconds between two events that tell the progress."""
+PULSE = 0.9
+"""Seconds of silence after which a job says that it goes on: it waits its turn, or the model reads."""
 MAY_WAIT = ("notes", "bar", "tok")
+_LAST = ("done", "cancelled", "error")
 
 Send = Callable[[dict[str, Any], "list[bytes] | None"], None]
 Locked = Callable[[], "AbstractContextManager[Any]"]
@@ -70,6 +73,8 @@ class JobFeed:
     ) -> None:
         self.job = job
         self.n = 0
+        self.over = False
+        """Its last event is told."""
         self.table: ScoreTable | None = None
         """The music the job started from, once it has started."""
         self.takes = [_TakeFeed() for _ in range(n_takes)]
@@ -79,6 +84,7 @@ class JobFeed:
         self._sent = self._tokens_sent = 0.0
         self._locked = locked
         self._later = Later(self._flush_late)
+        self._pulse = Later(self.beat)
 
     @property
     def finished(self) -> list[Cell]:
@@ -103,6 +109,22 @@ class JobFeed:
             self._flush_soon()
         else:
             self.flush()
+        if ev in _LAST:
+            self.over = True
+            self._pulse.cancel()
+        else:
+            self._pulse.ask(PULSE)
+
+    def beat(self) -> None:
+        """The job goes on; told when nothing else was for a while. From any thread."""
+        with self._locked():
+            silent = time.monotonic() - self._sent
+            if self.over or self.n == 0:
+                return
+            if silent >= PULSE:
+                self.event("tok", tokens=self.tokens)
+            else:
+                self._pulse.ask(PULSE - silent)
 
     def _put(self, ev: str, buffers: list[bytes] | None = None, *, take: int = 0, **fields: Any) -> None:
         of_take = {"take": take} if take else {}
@@ -195,10 +217,11 @@ class JobFeed:
 class Job:
     """A generation that was asked for. It runs in the background; the notebook goes on.
 
-    >>> job = editor.generate([(1, 4), (1, 5)])
+    >>> job = InfillEditor(Score.example()).generate([(1, 4), (1, 5)])
     >>> job.result(timeout=60)
     Score(4 tracks, 16 bars, ...)
-    >>> score = await job
+
+    In a cell, ``score = await job`` waits as well, and leaves the notebook free meanwhile.
 
     `status` is "queued", "running", "cancelling", "done", "cancelled" or "error"; `progress` goes from 0 to
     1; `cells` are the bars it writes, `partial` the score with the bars that were finished when it stopped

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from midigpt_nb.inference.session import SamplingSession
     from midigpt_nb.inference.uncertainty import Uncertainty
     from midigpt_nb.plots.style import NotebookFigure
+    from midigpt_nb.score.model import Score
     from midigpt_nb.widgets.engine_handle import EngineHandle
     from midigpt_nb.widgets.worker import Worker
 
@@ -61,15 +62,21 @@ class AttributeLanes(Doubting):
 
         `track` is a number from 0 or a name, `bars` a number, list, range or slice (None: all). `values` is
         one level for all bars, or one for each; a level is a number from 0 (rounded), a word of the
-        attribute, or None for no preference. An attribute of whole tracks takes one level and no bars.
+        attribute, or None for no preference. A dict as `bars` has a level for each of its bars. An attribute
+        of whole tracks takes one level and no bars.
 
-        >>> editor.set_curve("note_density", "Bass", range(4, 8), [2, 4, 6, 8])   # doctest: +SKIP
-        >>> editor.set_curve("max_polyphony", 0, values="2 voices")                # doctest: +SKIP
+        >>> editor.set_curve("note_density", "Bass", range(4, 8), [2, 4, 6, 8])
+        >>> editor.set_curve("note_density", "Bass", {4: 2, 7: 8})
+        >>> editor.set_curve("max_polyphony", 0, values="2 voices")
 
         Raises ValueError for a track, bar, attribute or level that does not exist.
         """
         row = self._attribute_row(name, per_bar=bars is not None)
         number = self._track_number(track)
+        if isinstance(bars, Mapping):
+            if values is not None:
+                raise ValueError(f"{row['name']}: levels stand in `bars` and in `values`; give one of them")
+            bars, values = list(bars), list(bars.values())
         if row["level"] == "track":
             if bars is not None:
                 raise ValueError(f"{row['name']} belongs to whole tracks: leave out bars")
@@ -235,14 +242,27 @@ class AttributeLanes(Doubting):
             self._measuring.discard("measure")
             rev, shown, table = self._document.rev, self.active_take, self._shown_table()
             source = self._document.score
-        values = realized_values(self._loaded(), table)
-        heard = source.with_table(table).chords().names
-        announced, adherence = self._reports.values(table)
+        measured = self._measured(source, table)
         with self._locked():
             if (self._document.rev, self.active_take) == (rev, shown):
                 with self.hold_sync():
-                    self.realized, self.announced, self.adherence = values, announced, adherence
-                    self.heard_chords = heard
+                    for name, value in measured.items():
+                        setattr(self, name, value)
+
+    def _measured(self, source: Score, table: ScoreTable) -> dict[str, Any]:
+        """Traits about the music of `table`, which is a state of `source`."""
+        announced, adherence = self._reports.values(table)
+        return {
+            "realized": realized_values(self._loaded(), table),
+            "announced": announced,
+            "adherence": adherence,
+            "heard_chords": source.with_table(table).chords().names,
+        }
+
+    def _measures(self) -> dict[str, Any]:
+        if self._handle.loaded is None:
+            return {}
+        return self._measured(self._document.score, self._document.state.table)
 
     def _reach_now(self) -> None:
         from midigpt_nb.widgets.targets import Roles

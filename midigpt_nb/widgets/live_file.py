@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from midigpt_nb.errors import ScoreError
 from midigpt_nb.widgets.document import Cell
+from midigpt_nb.widgets.writing import readable, write_whole
 
 if TYPE_CHECKING:
     from midigpt_nb.score.model import Score
@@ -37,16 +37,16 @@ def write_midi(
 
     The folder must exist; anything that goes wrong is shown in the roll and kept in `editor.errors`.
 
-    >>> editor.on_accept = write_midi("live.mid")                 # doctest: +SKIP
-    >>> editor.on_accept = write_midi("live.mid", stems=True)     # doctest: +SKIP
+    >>> editor.on_accept = write_midi("live.mid")
+    >>> editor.on_accept = write_midi("live.mid", stems=True)
     """
-    target = Path(path)
+    target = readable(path)
 
     def write(event: Mapping[str, Any]) -> list[Path]:
         score: Score = event["score"]
         part, tracks = (score, range(score.n_tracks)) if piece else selection_of(score, event["cells"])
         if not stems:
-            return [_replace(target, part)]
+            return [_write(target, part)]
         paths = []
         for place, track in enumerate(tracks):
             name = re.sub(r"[^\w-]+", "-", part.track_names[place])[:_LONGEST_NAME].strip("-") or "track"
@@ -54,7 +54,7 @@ def write_midi(
             stem = part
             for other in reversed(others):
                 stem = stem.delete_track(other)
-            paths.append(_replace(target.with_name(f"{target.stem}-{track + 1}-{name}{target.suffix}"), stem))
+            paths.append(_write(target.with_name(f"{target.stem}-{track + 1}-{name}{target.suffix}"), stem))
         return paths
 
     return write
@@ -77,21 +77,8 @@ def selection_of(score: Score, cells: Iterable[Cell]) -> tuple[Score, list[int]]
     return part, tracks
 
 
-def _replace(path: Path, score: Score) -> Path:
-    """Write the file beside its place, then put it there in one step."""
-    data = score.to_midi()
-    assert data is not None
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+def _write(path: Path, score: Score) -> Path:
+    write_whole(path, score.to_midi() or b"")
     return path
 
 

@@ -19,7 +19,7 @@ def grid_facts(engine: InferenceEngine) -> dict[str, Any]:
     that writes it divides each step into ``resolution`` parts for onsets, others know whole steps only;
     ``longest``: the longest note in steps; ``pitches``: lowest and highest.
 
-    >>> grid_facts(engine)  # doctest: +SKIP
+    >>> grid_facts(engine)
     {'resolution': 12, 'microtiming': False, 'longest': 96, 'pitches': [0, 127]}
     """
     vocab = engine.tokenizer.vocab

@@ -18,8 +18,8 @@ MOST_PAGES = 16
 """Pages whose numbers are told; of a page that is not among them the kernel counts as having seen nothing."""
 
 _MARK = re.compile(r"([0-9A-Za-z]{1,16})-([0-9]{1,12})")
-_OWN = frozenset({"playing", "position"})
-"""Each page plays by itself."""
+_OWN = frozenset({"playing", "position", "_stroke"})
+"""Each page plays and draws by itself."""
 _KERNELS = frozenset({"_doc", "_rev", "status", "progress", "can_undo", "can_redo", "realized"})
 """What pages never set."""
 

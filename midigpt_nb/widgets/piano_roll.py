@@ -20,7 +20,9 @@ from midigpt_nb.score.model import Score
 from midigpt_nb.widgets.action_log import ActionLog, op_calls
 from midigpt_nb.widgets.autosave import Autosave
 from midigpt_nb.widgets.beside import FITTED, Beside
-from midigpt_nb.widgets.caps import first_caps, later_caps
+from midigpt_nb.widgets.caps import first_caps, in_rows, later_caps
+from midigpt_nb.widgets.chosen_notes import PlacedNote, notes_of
+from midigpt_nb.widgets.decisions import Decisions
 from midigpt_nb.widgets.desk import desk_module
 from midigpt_nb.widgets.document import Cell, Document
 from midigpt_nb.widgets.failures import UserError, describe, details_of, next_step
@@ -56,6 +58,8 @@ from midigpt_nb.widgets.traits import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from midigpt_nb.score.model import Note
+
 __all__ = ["PREVIEW_BYTES", "PianoRoll", "UserError", "describe"]
 
 log = logging.getLogger(__name__)
@@ -70,7 +74,13 @@ SNAPSHOT_SECONDS = 0.25
 """While the page edits, it gets the document at most this often."""
 
 
-class PianoRoll(RollFiles, anywidget.AnyWidget):
+def page_files() -> tuple[str, str]:
+    """Script and style sheet of the page, as every widget carries them."""
+    script, style = ((_STATIC / name).read_text(encoding="utf-8") for name in ("widget.js", "widget.css"))
+    return script, style
+
+
+class PianoRoll(Decisions, RollFiles, anywidget.AnyWidget):
     """An interactive piano roll of a score.
 
     It is an ordinary widget: it fits into boxes, and its traits can be linked and observed. `score` and
@@ -98,9 +108,9 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
 
     caps = t.Dict(help="what the model can do; empty without one").tag(sync=True, to_json=first_caps)
     plan = PlanTrait(help="roles of tracks and bars").tag(sync=True)
-    selection = SelectionTrait(default_value={"cells": []}, help="selected bars").tag(sync=True)
+    selection = SelectionTrait(default_value={"cells": []}, help="selected bars and notes").tag(sync=True)
     attributes = AttributesTrait(default_value={"track": {}, "bar": {}}, help="wishes").tag(sync=True)
-    realized = t.Dict(help="measured attribute values").tag(sync=True, echo_update=False)
+    realized = t.Dict(help="measured attribute values").tag(sync=True, to_json=in_rows)
     sampling = SamplingTrait(help="settings of the next generation").tag(sync=True)
 
     status = t.Enum(["idle", "queued", "running", "cancelling", "done", "error"], "idle").tag(sync=True)
@@ -167,11 +177,11 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
 
     @t.default("_esm")
     def _page_script(self) -> str:
-        return (_STATIC / "widget.js").read_text(encoding="utf-8")
+        return page_files()[0]
 
     @t.default("_css")
     def _page_style(self) -> str:
-        return (_STATIC / "widget.css").read_text(encoding="utf-8")
+        return page_files()[1]
 
     # ------------------------------------------------------------------------------------ music and undo
 
@@ -187,7 +197,7 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
         return data or b"" if path is None else Path(path)
 
     def undo(self) -> bool:
-        """Take back the last change of the score; False when there is none."""
+        """Take back the last change of the score, of wishes or of roles; False when there is none."""
         return self._travel(self._document.undo)
 
     def redo(self) -> bool:
@@ -196,9 +206,10 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
 
     def _travel(self, move: Callable[[], bool]) -> bool:
         with self._locked():
-            old = self._document.score
+            old, before = self._document.score, self._document.state
             moved = move()
             if moved:
+                self._decide_again(before)
                 self._document_changed(old)
         return moved
 
@@ -218,8 +229,9 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
         beside = {name: getattr(self, name) for name in FITTED if self.has_trait(name)}
         fitting = self._beside.changed(self._document.state, beside)
         with self.hold_sync():
-            for name, value in fitting.items():
-                setattr(self, name, value)
+            with self._following():
+                for name, value in fitting.items():
+                    setattr(self, name, value)
             self._send_document(soon=soon)
             self.can_undo, self.can_redo = self._document.can_undo, self._document.can_redo
         self._saved_picture.changed()
@@ -255,14 +267,34 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
         ``select([], [])`` clears the selection. Raises ValueError for a track or bar that does not exist, and
         for a name that several tracks have.
         """
+        self.selection = {**self.selection, "cells": self._cells_named(tracks, bars)}
+
+    def _cells_named(self, tracks: Any, bars: Any) -> list[Cell]:
         state = self._document.state
         table, names = state.table, track_names(state)
-        cells = []
         longest = max((table.n_bars(i) for i in range(table.n_tracks)), default=0)
         wanted = as_indices(bars, longest, "bar")
-        for track in as_indices(tracks, table.n_tracks, "track", names):
-            cells += [[track, bar] for bar in wanted if bar < table.n_bars(track)]
-        self.selection = {"cells": cells}
+        chosen = as_indices(tracks, table.n_tracks, "track", names)
+        return [(track, bar) for track in chosen for bar in wanted if bar < table.n_bars(track)]
+
+    @property
+    def selected_notes(self) -> list[PlacedNote]:
+        """The selected notes as (track, bar, note), both from 0, in the order of the piece."""
+        chosen = set(self.selection.get("notes", ()))
+        return [placed for _, placed in notes_of(self._document.state, ids=chosen)] if chosen else []
+
+    def select_notes(
+        self, tracks: Any = None, bars: Any = None, where: Callable[[Note], bool] | None = None
+    ) -> None:
+        """Select notes of bars that are named as in `select`; `where` says of a note whether it is meant.
+
+        ``roll.select_notes("Bass", where=lambda note: note.velocity < 40)``. The selected bars stay.
+        ``select_notes([])`` clears. Raises what `select` raises.
+        """
+        cells = set(self._cells_named(tracks, bars))
+        found = notes_of(self._document.state, cells=cells)
+        wanted = [number for number, (_, _, note) in found if where is None or where(note)]
+        self.selection = {"cells": self.selection["cells"], "notes": wanted}
 
     @t.observe("selection")
     def _selection_changed(self, _change: object) -> None:
@@ -357,7 +389,7 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
         """Take over what a page changed, and tell the others. A refused value is reported and the valid one
         sent back.
         """
-        with self._locked():
+        with self._locked(), self._drawn_by(sync_data.get("_stroke")):
             others = self._pages.set_by(sync_data.get("_from"), [n for n in sync_data if n in self.keys])
             for name, value in sync_data.items():
                 if name in ("_from", "_seen"):
@@ -417,12 +449,18 @@ class PianoRoll(RollFiles, anywidget.AnyWidget):
         return message, attached
 
     def _request_undo(self) -> tuple[dict[str, Any], None]:
-        self.undo()
-        return {"rev": self._document.rev}, None
+        return self._travelled(self.undo)
 
     def _request_redo(self) -> tuple[dict[str, Any], None]:
-        self.redo()
-        return {"rev": self._document.rev}, None
+        return self._travelled(self.redo)
+
+    def _travelled(self, move: Callable[[], bool]) -> tuple[dict[str, Any], None]:
+        with self._locked():
+            before = self._document.state
+            move()
+            now = self._document.state
+            music = now.table is not before.table or now.source is not before.source
+            return {"rev": self._document.rev, "changed": music}, None
 
     def _request_doc(self) -> tuple[dict[str, Any], None]:
         with self._locked():

@@ -117,7 +117,7 @@ class PieceWishes(ChoosesTakes):
         slice (None: the selected bars, else all); text that is shorter begins again, and "" clears. `strict`:
         write nothing but chord tones (None: as `chord_mode` says).
 
-        >>> editor.set_chords("Am F C G", bars=range(4, 8))       # doctest: +SKIP
+        >>> editor.set_chords("Am F C G", bars=range(4, 8))
 
         Raises `ScoreError` (a ValueError) that names the bar and the choices.
         """

@@ -293,7 +293,12 @@ MESSAGES: tuple[Message, ...] = (
             Field("key", "string", "file: its name for the parts that follow", optional=True),
             Field("name", "string", "midi, file: what the file may be called", optional=True),
             Field("rev", "number", "revision that holds the change", optional=True),
-            Field("changed", "boolean", "keep: whether there is anything to keep", optional=True),
+            Field(
+                "changed",
+                "boolean",
+                "keep: whether there is anything to keep; undo, redo: whether it was the music",
+                optional=True,
+            ),
             Field("lost", "number", "restore: edits that could not be repeated", optional=True),
             Field("takes", "TakePicture[]", "sync: of a job with several takes", optional=True),
             Field("caps", "Caps", "caps: its rest", optional=True),

@@ -121,20 +121,6 @@ def _constants() -> list[str]:
     ]
 
 
-def _instruments() -> list[str]:
-    from midigpt_nb.score.general_midi import FAMILIES, PROGRAMS
-
-    return [
-        f"/** Families of eight General MIDI programs each. */\nexport const FAMILIES = {_split(FAMILIES)};",
-        f"export const PROGRAM_NAMES = {_split(PROGRAMS)};",
-    ]
-
-
-def _split(names: Sequence[str]) -> str:
-    """TypeScript for a list of names: shorter than the list itself."""
-    return f'/* @__PURE__ */ "{"|".join(names)}".split("|")'
-
-
 def _op_types() -> list[str]:
     interfaces = [
         _interface(f"Op{_camel_words(op.kind)}", op.fields, op.meaning, [f'op: "{op.kind}";'])
@@ -196,6 +182,5 @@ def typescript() -> str:
         _interface("PieceInfo", PIECE_FIELDS, "One choice for the whole piece."),
         *_op_types(),
         *_message_types(),
-        *_instruments(),
     ]
     return "\n\n".join(parts).replace("*/\n\nexport", "*/\nexport") + "\n"

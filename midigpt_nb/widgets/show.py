@@ -21,8 +21,11 @@ def show(*pieces: Score | str | Path | bytes, **options: Any) -> PianoRoll | Sta
 
     A piece is a `Score` or a MIDI file: its path or its bytes. `options` go to `PianoRoll` (``height=300``).
 
-    >>> show("song.mid")
-    >>> show(before, after, height=240)
+    >>> song = Score.example()
+    >>> show(song, height=300)
+    PianoRoll(4 tracks, 16 bars, ...)
+    >>> show(song[:4], song[4:8])
+    Stack(PianoRoll(4 tracks, 4 bars, ...), PianoRoll(4 tracks, 4 bars, ...))
     """
     if not pieces:
         raise TypeError("show() needs a Score or a MIDI file")

@@ -152,7 +152,9 @@ class ChoosesTakes(PianoRoll):
         from other takes: `cells` maps (track, bar) to a take, `bars` a bar on all its tracks; None there
         leaves the bar as it was. The other takes go, but stay in the `takes` of their job.
 
-        >>> editor.accept(0, bars={5: 2})          # doctest: +SKIP
+        >>> job = editor.generate([(1, 4), (1, 5)], takes=3).result()
+        >>> editor.accept(0, bars={5: 2})
+        Score(4 tracks, 16 bars, ...)
 
         Raises ValueError when there is no such take, or when it did not write a bar it is asked for.
         """

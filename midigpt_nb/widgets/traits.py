@@ -27,6 +27,7 @@ __all__ = [
     "as_indices",
     "by_number",
     "check_plain",
+    "notes_there",
     "track_names",
     "track_of",
 ]
@@ -69,6 +70,9 @@ def as_cells(value: Any) -> list[list[int]]:
         raise t.TraitError(f"cells are (track, bar) pairs, not {value!r}")
     cells = set()
     for cell in value:
+        if type(cell) in (list, tuple) and list(map(type, cell)) == [int, int] and min(cell) >= 0:
+            cells.add((cell[0], cell[1]))  # as good as all of them: a piece may have 64,000
+            continue
         pair = tuple(cell) if isinstance(cell, Iterable) and not isinstance(cell, (str, bytes)) else ()
         if len(pair) != 2 or not all(_is_index(n) for n in pair):
             raise t.TraitError(f"a cell is a (track, bar) pair of numbers from 0, not {cell!r}")
@@ -140,16 +144,40 @@ class ScoreTrait(t.TraitType):
 
 
 class SelectionTrait(t.Dict):
-    """``{"cells": [[track, bar], ...]}``, sorted; a plain list of pairs is accepted too."""
+    """``{"cells": [[track, bar], ...]}``, sorted; a plain list of pairs is accepted too.
+
+    With ``"notes": [id, ...]`` where notes are selected, too; ids that no note has (any more) are left out.
+    """
 
     def validate(self, obj: Any, value: Any) -> dict[str, Any]:
-        cells = as_cells(value)
-        outside = [cell for cell in cells if not obj._document.has_cell(*cell)]
-        if outside:
-            raise t.TraitError(
-                f"the piece has no bar {outside[0][1]} in track {outside[0][0]} (counted from 0)"
-            )
-        return {"cells": cells}
+        cells, state = as_cells(value), obj._document.state
+        n_bars = [state.table.n_bars(track) for track in range(state.table.n_tracks)]
+        for track, bar in cells:
+            if track >= len(n_bars) or bar >= n_bars[track]:
+                raise t.TraitError(f"the piece has no bar {bar} in track {track} (counted from 0)")
+        notes = _ids(value.get("notes", ())) if isinstance(value, Mapping) else []
+        there = notes_there(notes, state)
+        return {"cells": cells, "notes": there} if there else {"cells": cells}
+
+
+def _ids(value: Any) -> list[int]:
+    """Sorted, distinct note ids."""
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+        raise t.TraitError(f"notes are ids of notes, not {value!r}")
+    ids = list(value)
+    for number in ids:
+        if not _is_index(number):
+            raise t.TraitError(f"the id of a note is a number from 0, not {number!r}")
+    return sorted({int(number) for number in ids})
+
+
+def notes_there(ids: Iterable[int], state: State) -> list[int]:
+    """Those of some note ids that notes of the piece have."""
+    wanted = list(ids)
+    if not wanted:
+        return []
+    known = set(state.ids.tolist())
+    return [number for number in wanted if number in known]
 
 
 class AttributesTrait(t.Dict):

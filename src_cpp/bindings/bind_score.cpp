@@ -9,6 +9,7 @@
 #include "score/assemble_midi.h"
 #include "score/from_midi.h"
 #include "score/meter.h"
+#include "score/note_matching.h"
 #include "score/rewrite_midi.h"
 #include "score/score.h"
 #include "score/table_edit.h"
@@ -162,11 +163,11 @@ void warn_of_left_out(const std::vector<Cell>& places) {
 }
 
 py::bytes rewrite_midi(const SourceMidi& source, const ScoreTable& origin, const ScoreTable& table, const std::vector<std::string>& names,
-                       bool silence_gestures) {
+                       bool silence_gestures, const std::optional<std::vector<std::int32_t>>& origin_tracks) {
   midigpt::RewrittenMidi written;
   {
     const py::gil_scoped_release unlocked;
-    written = midigpt::rewrite_midi(source.file, source.reading, origin, table, {names, silence_gestures});
+    written = midigpt::rewrite_midi(source.file, source.reading, origin, table, {names, silence_gestures, origin_tracks});
   }
   warn_of_left_out(written.left_out);
   return to_python(written.bytes);
@@ -281,8 +282,10 @@ void bind_midi(py::module_& m) {
   m.def("read_midi", &read_midi, py::arg("data"), py::arg("resolution") = 480, "bytes of a MIDI file -> (MidiFile, ScoreTable)");
   m.def("write_midi", &write_midi,
         py::arg("table"), py::arg("names") = std::vector<std::string>{}, "a plain MIDI file of the table");
+  m.def("match_tracks", &midigpt::match_tracks, py::arg("origin"), py::arg("table"), py::arg("origin_names") = std::vector<std::string>{},
+        py::arg("names") = std::vector<std::string>{}, "per track of the table its track in the origin, -1 for a new one");
   m.def("rewrite_midi", &rewrite_midi, py::arg("file"), py::arg("origin"), py::arg("table"), py::arg("names") = std::vector<std::string>{},
-        py::arg("silence_gestures") = false,
+        py::arg("silence_gestures") = false, py::arg("origin_tracks") = py::none(),
         "the file with only the changed notes replaced; origin is the table read from it, at the table's resolution");
   m.def("assemble_midi", &assemble_midi, py::arg("sources"), py::arg("spans"), py::arg("bars"), py::arg("length"), py::arg("ticks_per_quarter"),
         py::arg("tempi") = py::none(),

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <string>
+#include <utility>
 
+#include "error.h"
 #include "score/table_edit.h"
 
 namespace midigpt {
@@ -32,16 +35,117 @@ std::pair<std::size_t, std::size_t> track_note_rows(const ScoreTable& table, std
   return {note_rows(table, first).first, note_rows(table, last - 1).second};
 }
 
+bool are_of_one_kind(const Track& a, const Track& b) { return a.is_drum == b.is_drum; }
+
+// Origin note row that a note came from, -1 for none.
+std::int32_t origin_row(const ScoreTable& table, const std::vector<std::int32_t>& row_of_source, std::size_t note) {
+  const std::int32_t source = table.note_source[note];
+  return source >= 0 && static_cast<std::size_t>(source) < row_of_source.size() ? row_of_source[static_cast<std::size_t>(source)] : -1;
+}
+
+class TrackMatcher {
+ public:
+  TrackMatcher(const ScoreTable& origin, const ScoreTable& table, const std::vector<std::string>& origin_names, const std::vector<std::string>& names)
+      : origin_(origin), table_(table), origin_names_(origin_names), names_(names), found_(table.tracks.size(), -1), taken_(origin.tracks.size(), false) {}
+
+  std::vector<std::int32_t> run() {
+    by_notes();
+    if (!origin_names_.empty() || !names_.empty()) {
+      const auto is_described = [this](std::size_t track, std::size_t old) { return same_name(track, old) && same_kind(track, old) && same_program(track, old); };
+      by_place(is_described);
+      in_order(is_described);
+      in_order([this](std::size_t track, std::size_t old) { return !name_at(names_, track).empty() && same_name(track, old) && same_kind(track, old); });
+    }
+    by_place([this](std::size_t track, std::size_t old) { return same_kind(track, old); });
+    return std::move(found_);
+  }
+
+ private:
+  static const std::string& name_at(const std::vector<std::string>& names, std::size_t track) {
+    static const std::string none;
+    return track < names.size() ? names[track] : none;
+  }
+
+  bool same_name(std::size_t track, std::size_t old) const { return name_at(names_, track) == name_at(origin_names_, old); }
+  bool same_kind(std::size_t track, std::size_t old) const { return are_of_one_kind(table_.tracks[track], origin_.tracks[old]); }
+  bool same_program(std::size_t track, std::size_t old) const { return table_.tracks[track].instrument == origin_.tracks[old].instrument; }
+
+  void take(std::size_t track, std::size_t old) {
+    found_[track] = static_cast<std::int32_t>(old);
+    taken_[old] = true;
+  }
+
+  void by_notes() {
+    const std::vector<std::int32_t> row_of_source = rows_by_source(origin_);
+    std::vector<std::size_t> track_of_note(origin_.notes.size(), 0);
+    for (std::size_t track = 0; track < origin_.tracks.size(); ++track) {
+      const auto [first, last] = track_note_rows(origin_, track);
+      std::fill(track_of_note.begin() + static_cast<std::ptrdiff_t>(first), track_of_note.begin() + static_cast<std::ptrdiff_t>(last), track);
+    }
+    for (std::size_t track = 0; track < table_.tracks.size(); ++track) {
+      std::map<std::size_t, std::size_t> votes;  // by origin track
+      const auto [first, last] = track_note_rows(table_, track);
+      for (std::size_t note = first; note < last; ++note) {
+        if (const std::int32_t row = origin_row(table_, row_of_source, note); row >= 0) ++votes[track_of_note[static_cast<std::size_t>(row)]];
+      }
+      std::erase_if(votes, [&](const auto& vote) { return taken_[vote.first] || !same_kind(track, vote.first); });
+      const auto best = std::ranges::max_element(votes, {}, &std::pair<const std::size_t, std::size_t>::second);
+      if (best != votes.end()) take(track, best->first);
+    }
+  }
+
+  template <typename Fits>
+  void by_place(Fits fits) {
+    for (std::size_t track = 0; track < std::min(table_.tracks.size(), origin_.tracks.size()); ++track) {
+      if (found_[track] < 0 && !taken_[track] && fits(track, track)) take(track, track);
+    }
+  }
+
+  template <typename Fits>
+  void in_order(Fits fits) {
+    for (std::size_t track = 0; track < table_.tracks.size(); ++track) {
+      for (std::size_t old = 0; found_[track] < 0 && old < origin_.tracks.size(); ++old) {
+        if (!taken_[old] && fits(track, old)) take(track, old);
+      }
+    }
+  }
+
+  const ScoreTable& origin_;
+  const ScoreTable& table_;
+  const std::vector<std::string>& origin_names_;
+  const std::vector<std::string>& names_;
+  std::vector<std::int32_t> found_;
+  std::vector<bool> taken_;
+};
+
+void require_tracks(const ScoreTable& origin, const ScoreTable& table, const std::vector<std::int32_t>& origin_track) {
+  const auto refuse = [](const std::string& what) { throw ScoreError("origin_tracks" + what); };
+  if (origin_track.size() != table.tracks.size()) {
+    refuse(" has " + std::to_string(origin_track.size()) + " entries for " + std::to_string(table.tracks.size()) + " tracks");
+  }
+  std::vector<bool> taken(origin.tracks.size(), false);
+  for (std::size_t track = 0; track < origin_track.size(); ++track) {
+    if (origin_track[track] == -1) continue;
+    const std::string place = "[" + std::to_string(track) + "] is " + std::to_string(origin_track[track]);
+    const auto old = static_cast<std::size_t>(origin_track[track]);
+    if (origin_track[track] < 0 || old >= taken.size()) refuse(place + "; allowed: -1.." + std::to_string(static_cast<std::int64_t>(taken.size()) - 1));
+    if (taken[old]) refuse(place + ", which another track is already");
+    if (!are_of_one_kind(table.tracks[track], origin.tracks[old])) refuse(place + ", and one of the two is a drum track");
+    taken[old] = true;
+  }
+}
+
 class Matcher {
  public:
-  Matcher(const ScoreTable& origin, const ScoreTable& table) : origin_(origin), table_(table), row_of_source_(rows_by_source(origin)) {
-    result_.origin_track.assign(table.tracks.size(), -1);
+  Matcher(const ScoreTable& origin, const ScoreTable& table, std::vector<std::int32_t> origin_track)
+      : origin_(origin), table_(table), row_of_source_(rows_by_source(origin)) {
+    require_tracks(origin, table, origin_track);
+    result_.origin_track = std::move(origin_track);
     result_.is_new.assign(table.notes.size(), true);
     result_.is_kept.assign(origin.notes.size(), false);
   }
 
   NoteMatching run() {
-    match_tracks();
     for (std::size_t track = 0; track < table_.tracks.size(); ++track) {
       if (result_.origin_track[track] >= 0) match_bars(track, static_cast<std::size_t>(result_.origin_track[track]));
     }
@@ -49,43 +153,6 @@ class Matcher {
   }
 
  private:
-  std::int32_t origin_row(std::size_t note) const {
-    const std::int32_t source = table_.note_source[note];
-    return source >= 0 && static_cast<std::size_t>(source) < row_of_source_.size() ? row_of_source_[static_cast<std::size_t>(source)] : -1;
-  }
-
-  bool same_kind(std::size_t track, std::size_t origin_track) const {
-    return table_.tracks[track].is_drum == origin_.tracks[origin_track].is_drum;
-  }
-
-  void match_tracks() {
-    std::vector<std::int32_t> track_of_note(origin_.notes.size(), -1);
-    for (std::size_t track = 0; track < origin_.tracks.size(); ++track) {
-      const auto [first, last] = track_note_rows(origin_, track);
-      std::fill(track_of_note.begin() + static_cast<std::ptrdiff_t>(first), track_of_note.begin() + static_cast<std::ptrdiff_t>(last),
-                static_cast<std::int32_t>(track));
-    }
-    std::vector<bool> taken(origin_.tracks.size(), false);
-    for (std::size_t track = 0; track < table_.tracks.size(); ++track) {
-      std::map<std::size_t, std::size_t> votes;  // by origin track
-      const auto [first, last] = track_note_rows(table_, track);
-      for (std::size_t note = first; note < last; ++note) {
-        if (const std::int32_t row = origin_row(note); row >= 0) ++votes[static_cast<std::size_t>(track_of_note[static_cast<std::size_t>(row)])];
-      }
-      std::erase_if(votes, [&](const auto& vote) { return taken[vote.first] || !same_kind(track, vote.first); });
-      const auto best = std::ranges::max_element(votes, {}, &std::pair<const std::size_t, std::size_t>::second);
-      if (best == votes.end()) continue;
-      const std::size_t chosen = best->first;
-      result_.origin_track[track] = static_cast<std::int32_t>(chosen);
-      taken[chosen] = true;
-    }
-    for (std::size_t track = 0; track < std::min(table_.tracks.size(), origin_.tracks.size()); ++track) {
-      if (result_.origin_track[track] >= 0 || taken[track] || !same_kind(track, track)) continue;
-      result_.origin_track[track] = static_cast<std::int32_t>(track);
-      taken[track] = true;
-    }
-  }
-
   void match_bars(std::size_t track, std::size_t origin_track) {
     const std::size_t n_bars = std::min(table_.track_bars(track).size(), origin_.track_bars(origin_track).size());
     for (std::size_t bar = 0; bar < n_bars; ++bar) {
@@ -100,7 +167,7 @@ class Matcher {
 
   void match_by_source(const Rows& mine, const Rows& theirs) {
     for (std::size_t note = mine.first; note < mine.second; ++note) {
-      const std::int32_t row = origin_row(note);
+      const std::int32_t row = origin_row(table_, row_of_source_, note);
       if (row < 0) continue;
       const auto old = static_cast<std::size_t>(row);
       if (old >= theirs.first && old < theirs.second && !result_.is_kept[old] && values(table_.notes[note]) == values(origin_.notes[old])) keep(note, old);
@@ -134,6 +201,15 @@ class Matcher {
 
 }  // namespace
 
-NoteMatching match_notes(const ScoreTable& origin, const ScoreTable& table) { return Matcher(origin, table).run(); }
+std::vector<std::int32_t> match_tracks(const ScoreTable& origin, const ScoreTable& table, const std::vector<std::string>& origin_names,
+                                       const std::vector<std::string>& names) {
+  return TrackMatcher(origin, table, origin_names, names).run();
+}
+
+NoteMatching match_notes(const ScoreTable& origin, const ScoreTable& table, std::vector<std::int32_t> origin_track) {
+  return Matcher(origin, table, std::move(origin_track)).run();
+}
+
+NoteMatching match_notes(const ScoreTable& origin, const ScoreTable& table) { return match_notes(origin, table, match_tracks(origin, table)); }
 
 }  // namespace midigpt

@@ -96,7 +96,7 @@ class Rewriter {
         origin_(origin),
         table_(table),
         options_(options),
-        matching_(match_notes(origin, table)),
+        matching_(options.origin_tracks ? match_notes(origin, table, *options.origin_tracks) : match_notes(origin, table)),
         clock_(extended_bars(reading, table, file.ticks_per_quarter), table.resolution, file.ticks_per_quarter),
         channels_(file, reading.tracks) {
     for (std::size_t chunk = 0; chunk < file.track_chunks.size(); ++chunk) edits_.emplace_back(file, chunk, reading.partner);

@@ -2,6 +2,7 @@
 // Writes an edited table back into the file it came from: every event stays where it was, and only the notes that changed are replaced.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct RewriteOptions {
   std::vector<std::string> names;  // names[i], where given and not empty, is the name of a new track, or replaces that of a track with a chunk to itself
   // Whether bends, aftertouch, pedals, wheel, breath and expression stay in bars whose notes are all new (see gestures.h).
   bool silence_gestures = false;
+  // Per track of the table the origin's that it is (match_tracks); none: as match_tracks finds without names.
+  std::optional<std::vector<std::int32_t>> origin_tracks;
 };
 
 struct RewrittenMidi {

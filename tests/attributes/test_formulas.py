@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from midigpt_nb.attributes import Bins
 from midigpt_nb.attributes.key import best_key
 from midigpt_nb.attributes.quantile import histogram_quantile, quantile
-from midigpt_nb.attributes.registry import row_for_entry
+from midigpt_nb.attributes.registry import row_for_entry, rows
 from midigpt_nb.attributes.timing import metric_depths
 from midigpt_nb.attributes.view import Settings, WindowView
 
@@ -209,3 +211,30 @@ def test_bins():
     assert np.asarray(edges.quantize(np.array([0.5, 1, 3, 9]))).tolist() == [0, 1, 2, 3]
     with pytest.raises(ValueError, match="rising order"):
         Bins.edges(2, 1)
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row.name}-{row.level}")
+def test_every_value_of_the_table_has_a_raw_number_of_that_value(row):
+    raw = [row.dequantize(level) for level in range(row.size)]
+    assert all(type(number) is float for number in raw)
+    assert [row.quantize(number) for number in raw] == list(range(row.size))
+    assert row.quantize(np.array(raw)).tolist() == list(range(row.size))
+
+
+def test_raw_numbers_of_a_users_bins():
+    edges = Bins.edges(0.5, 4, 1e300)
+    assert [int(edges.quantize(edges.raw(level))) for level in range(4)] == [0, 1, 2, 3]
+    voices = Bins.whole(3, first=1)
+    assert [voices.raw(level) for level in range(3)] == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize("level", [-1, 13, 2.0, True, "3"])
+def test_a_raw_number_for_a_value_that_does_not_exist_is_an_error(level):
+    with pytest.raises(ValueError, match=r"attribute 'nomml': value is .*; allowed: 0\.\.12"):
+        row_for_entry("nomml").dequantize(level)
+
+
+def test_bins_without_raw_numbers_say_how_to_give_them():
+    row = dataclasses.replace(row_for_entry("nomml"), name="own", bins=Bins(4, int))
+    with pytest.raises(ValueError, match="attribute 'own': its bins say no raw number for value 2"):
+        row.dequantize(2)

@@ -12,6 +12,7 @@ import pytest
 
 from midigpt_nb.attributes import AttributeAnalyzer, Bins, attribute, forget
 from midigpt_nb.errors import EncoderConfigError, MeasurementError, MidiGPTError
+from midigpt_nb.inference.report import AttributeReport
 from midigpt_nb.score.model import Bar, Note, Score, Track
 from midigpt_nb.tokenizer import EncoderConfig, Tokenizer
 
@@ -150,3 +151,10 @@ def test_wrong_controls_are_typed_errors_and_short(control: dict, kind: type, me
         Tokenizer(EncoderConfig.from_dict({"attribute_controls": [control]}))
     assert isinstance(caught.value, EncoderConfigError)
     assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(("nominal", "adherence"), [(True, 0.0), (False, 1 - 1 / 3)])
+def test_a_near_miss_counts_for_nothing_where_values_have_no_order(nominal: bool, adherence: float) -> None:
+    with own(lambda track: 0, nominal=nominal):
+        row = AttributeReport(0, None, "mine", 4, requested=2, announced=2, realised=1)
+        assert row.adherence == pytest.approx(adherence)

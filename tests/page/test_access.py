@@ -235,7 +235,8 @@ def test_y1_the_theme_trait_wins_over_the_host(roll: Roll) -> None:
 # -------------------------------------------------------------------------------------------- words (Y5)
 
 SHOWN_WORDS = re.compile(
-    r"""\b(?:text|title|label|placeholder|textContent|innerText|"aria-label"|message|hint)\s*[:=]\s*"""
+    r"""\b(?:(?:text|title|label|placeholder|textContent|innerText|"aria-label"|message|hint)\s*[:=]|Refused\()"""
+    r"""\s*"""
     r"""(?P<quote>[`"'])(?P<words>.*?)(?P=quote)"""
 )
 INSERTED = re.compile(r"\$\{[^}]*\}")

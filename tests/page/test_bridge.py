@@ -124,6 +124,47 @@ def test_two_windows_on_one_roll_show_the_same(tab: Any, engine: Any) -> None:
     editor.close()
 
 
+def test_r1_a_refused_value_is_said_and_the_accepted_one_comes_back(tab: Any, engine: Any) -> None:
+    editor = InfillEditor(Score.example(), engine, sampling={"top_p": 0.9})
+    wire = Bridge(tab, editor)
+    here = wire.open()
+    field, banner = tab.get_by_test_id("mgnb-sampling-top_p"), tab.get_by_test_id("mgnb-error")
+    wire.until(lambda: field.count() == 1)
+    tab.get_by_test_id("mgnb-steer-panel").locator("summary").click()
+    assert field.input_value() == "0.9" and not banner.is_visible()
+    field.fill("2")
+    field.press("Tab")
+    wire.until(banner.is_visible, 5.0)
+    assert "top_p is 2" in (banner.text_content() or "") and editor.error["field"] == "sampling"
+    wire.until(lambda: field.input_value() == "0.9", 5.0, "the page does not go back to the accepted value")
+    assert wire.trait(here, "sampling") == editor.sampling == {"top_p": 0.9}
+    assert tab.problems == []
+    editor.close()
+
+
+def test_notes_selected_in_the_page_are_pythons_too(tab: Any, engine: Any) -> None:
+    editor = InfillEditor(Score.example(), engine)
+    wire = Bridge(tab, editor)
+    here = wire.open()
+    tab.locator(".mgnb-surface").focus()
+    tab.keyboard.press("1")
+    tab.keyboard.press("Control+a")
+    count = editor.score.n_notes
+    wire.until(lambda: len(editor.selected_notes) > 1, 5.0)
+    chosen = wire.js(here, "handle.state().selectedNotes")
+    assert len(editor.selected_notes) == chosen <= count
+    editor.select_notes(1, 4)
+    own = len(editor.selected_notes)
+    wire.until(lambda: wire.js(here, "handle.state().selectedNotes") == own, 5.0)
+    tab.keyboard.press("Delete")
+    wire.until(lambda: editor.score.n_notes == count - own, 5.0)
+    assert editor.selected_notes == []
+    tab.keyboard.press("Control+z")
+    wire.until(lambda: wire.js(here, "handle.state().selectedNotes") == own, 5.0)
+    assert tab.problems == []
+    editor.close()
+
+
 def test_a_slow_kernel_takes_nothing_back(tab: Any, engine: Any) -> None:
     """Bars are chosen one after the other in one of two windows; the kernel is 300 ms behind with each."""
     editor = InfillEditor(Score.example(), engine)

@@ -220,6 +220,57 @@ def test_o2_controllers_are_heard_where_they_moved_to(exported: Any) -> None:
     assert sorted(after) == sorted([[t + bar if t >= seam else t, *rest] for t, *rest in before])
 
 
+def test_o2_what_needs_python_is_not_offered(exported: Any) -> None:
+    roll = exported(PianoRoll(Score()))
+    assert roll.page.get_by_test_id("mgnb-empty-draw").is_visible()
+    assert roll.page.get_by_test_id("mgnb-empty-demo").count() == 0
+    roll.page.get_by_test_id("mgnb-files").click()
+    assert roll.page.get_by_test_id("mgnb-download-midi").is_visible()
+    assert roll.page.get_by_test_id("mgnb-open-midi").count() == 0
+
+
+def test_x1_a_refusal_says_what_next(exported: Any) -> None:
+    roll = exported(PianoRoll(Score.example()))
+    roll.call("(mgnb, op) => mgnb.edit(op)", {"op": "bars_delete", "first": 0, "count": 16})
+    banner = roll.page.get_by_test_id("mgnb-error")
+    banner.wait_for()
+    assert banner.inner_text().split("\n")[:2] == [
+        "A piece keeps one bar at least",
+        "The piece is as it was; everything else goes on.",
+    ]
+    assert roll.state()["notes"] == Score.example().n_notes
+
+
+def test_o2_selection_and_loop_stay_with_their_bars(exported: Any) -> None:
+    """As in the notebook (`widgets/beside.py`), and back by undo."""
+    editor = InfillEditor(Score.example())
+    editor.select(tracks=1, bars=range(4, 8))
+    editor.loop = [4, 8]
+    roll = exported(editor)
+
+    def now() -> tuple[list[list[int]], list[float]]:
+        state = roll.state()
+        loop = state["loop"] or {"start": -1920, "end": -1920}
+        return state["selection"], [loop["start"] / 1920, loop["end"] / 1920]
+
+    def bars(first: int, last: int) -> tuple[list[list[int]], list[float]]:
+        return [[1, bar] for bar in range(first, last)], [first, last]
+
+    assert now() == bars(4, 8)
+    for op, then in [
+        ({"op": "bars_insert", "at": 2, "count": 3}, bars(7, 11)),
+        ({"op": "bars_delete", "first": 9, "count": 7}, bars(7, 9)),
+        ({"op": "bars_delete", "first": 0, "count": 1}, bars(6, 8)),
+    ]:
+        roll.call("(mgnb, op) => mgnb.edit(op)", op)
+        roll.page.wait_for_timeout(60)
+        assert now() == then, op
+    for then in [bars(7, 9), bars(7, 11), bars(4, 8)]:
+        roll.page.get_by_test_id("mgnb-undo").click()
+        roll.page.wait_for_timeout(60)
+        assert now() == then
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_y5_axe_finds_nothing_in_the_exported_page(exported: Any, scheme: str) -> None:
     roll = exported(InfillEditor(Score.example(), title="Example"), scheme)

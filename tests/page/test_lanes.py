@@ -267,6 +267,22 @@ def test_a3_three_marks_differ_in_shape(roll: Roll) -> None:
     assert not painted(0, 3, 2)
 
 
+def test_a3_the_legend_stands_wherever_there_is_room(roll: Roll) -> None:
+    legend = roll.page.locator(".mgnb-lane-legend")
+    for width, beside_words in ((1240, True), (850, False)):
+        roll.page.set_viewport_size({"width": width, "height": 900})
+        mount(roll, **MARKS)
+        roll.page.mouse.move(5, 5)
+        roll.page.wait_for_timeout(50)
+        assert legend.is_visible()
+        room, own = roll.page.locator(".mgnb-lane-strip").bounding_box(), legend.bounding_box()
+        assert room is not None and own is not None
+        assert own["x"] + own["width"] <= room["x"] + room["width"]
+        roll.page.mouse.move(*point(roll, 1, 4))  # words about the bar
+        roll.page.wait_for_timeout(50)
+        assert legend.is_visible() is beside_words
+
+
 def test_a5_adherence_is_shown_per_bar_and_per_lane(roll: Roll) -> None:
     mount(roll, **MARKS)
     note = roll.page.locator(".mgnb-lane-note").first

@@ -330,6 +330,7 @@ def test_o3_a_dropped_file_is_sent_in_parts(roll: Roll) -> None:
     assert [(m["name"], m["part"], m["parts"]) for m in sent] == [("song.mid", i, 3) for i in range(3)]
     roll.page.evaluate(DROP, [40_000_000, "huge.mid"])
     roll.page.get_by_text("huge.mid is larger than 32 MB").wait_for()
+    roll.page.get_by_text("Python opens larger files").wait_for()
 
 
 @pytest.mark.parametrize("host", ["light", "dark"])

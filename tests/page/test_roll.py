@@ -29,6 +29,25 @@ def test_mounts_within_the_budget_and_without_the_network(roll: Roll) -> None:
     assert (state["rev"], state["notes"]) == (1, len(band()))
 
 
+def test_f6_everything_stays_inside_and_its_classes_are_its_own(roll: Roll) -> None:
+    """With lanes, wishes, the sheet of keys and a menu open."""
+    outside = """() => [...document.querySelectorAll('*')].filter((e) => !e.closest('#mgnb')).length"""
+    roll.mount(document(band()), selection={"cells": [[1, 4]]})
+    before = roll.page.evaluate(outside)
+    roll.page.locator(".mgnb-surface").focus()
+    roll.page.keyboard.press("?")
+    roll.page.keyboard.press("Escape")
+    roll.page.get_by_test_id("mgnb-track-menu-1").click()
+    assert roll.page.get_by_role("menu").is_visible()
+    assert roll.page.evaluate(outside) == before
+    foreign = """() => [...document.querySelectorAll('#mgnb *')].flatMap((e) => [...e.classList])
+        .filter((name) => !name.startsWith('mgnb-'))"""
+    assert roll.page.evaluate(foreign) == []
+    sources = [p for p in (harness.ROOT / "js" / "src").rglob("*.ts") if "export" not in p.parts]
+    for path in sources:
+        assert "document.querySelector" not in path.read_text("utf-8"), path.name
+
+
 def test_drag_selects_cells_and_tells_the_kernel(roll: Roll) -> None:
     roll.mount(document(band()))
     roll.drag((1, 4), (2, 6))

@@ -172,6 +172,28 @@ def test_without_the_files_the_simple_sound_plays_and_says_so(roll: Roll) -> Non
     assert roll.state()["sound"] == "simple"
 
 
+def test_s7_the_pan_of_the_file_is_heard(roll: Roll) -> None:
+    """In the middle, then far left, then far right; the sampled sound and the simple one."""
+    rows = [(0, bar * BAR, 700, 72, 100) for bar in range(3)]
+    tracks = [{"name": "Flute", "program": 73, "drum": False, "family": ""}]
+    roll.mount(
+        document(rows, tracks=tracks, n_bars=3, controls=[(BAR, 0, 10, 0), (2 * BAR, 0, 10, 127)]),
+        sampled=True,
+    )
+    for sampled in (True, False):
+        balance = roll.call(
+            """async (mgnb, sampled) => {
+                const r = await mgnb.renderAudio(0, 3, 44100, sampled);
+                const rms = (channel, at) => Math.sqrt(r.channels[channel]
+                  .subarray((at + 0.1) * r.sampleRate, (at + 0.5) * r.sampleRate)
+                  .reduce((sum, x) => sum + x * x, 0));
+                return r.onsets.map((at) => rms(1, at) / rms(0, at)) }""",
+            sampled,
+        )
+        assert balance[0] == pytest.approx(1, rel=0.35), sampled
+        assert balance[1] < 0.3 and balance[2] > 3, (sampled, balance)
+
+
 def test_s7_volume_pedal_and_bends_of_the_file_are_heard(roll: Roll) -> None:
     rows = [(0, bar * BAR, 240, 60, 100) for bar in range(5)]
     tracks = [{"name": "Strings", "program": 48, "drum": False, "family": ""}]

@@ -95,6 +95,32 @@ def test_cards_show_figures_and_sort_by_them(opened: Roll) -> None:
     assert order()[1] == "4"
 
 
+def test_k2_the_card_of_the_shown_take_comes_into_view(roll: Roll) -> None:
+    page = roll.page
+    page.set_viewport_size({"width": 850, "height": 900})
+    roll.mount(document(band()))
+    roll.drag((1, 4), (1, 7))
+    offer(roll, 9)
+    room = page.locator(".mgnb-take-list").bounding_box()
+
+    def seen(number: int) -> bool:
+        box = page.get_by_test_id(f"mgnb-take-{number}").bounding_box()
+        assert box is not None and room is not None
+        return room["x"] <= box["x"] and box["x"] + box["width"] <= room["x"] + room["width"]
+
+    page.locator(".mgnb-surface").focus()
+    scrolled = page.evaluate("window.scrollY")
+    assert seen(2) and not seen(9)
+    for number in (9, 1, 5):
+        page.keyboard.press(str(number))
+        page.wait_for_timeout(40)
+        assert seen(number)
+    page.get_by_test_id("mgnb-sort-novelty").click()
+    page.get_by_test_id("mgnb-sort-novelty").click()  # the other way round
+    page.wait_for_timeout(40)
+    assert seen(5) and page.evaluate("window.scrollY") == scrolled
+
+
 def test_keys_audition_takes_and_tools_come_back_afterwards(opened: Roll) -> None:
     page = opened.page
     page.locator(".mgnb-surface").focus()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -208,6 +209,32 @@ def test_the_toolbar_is_one_row_and_generate_is_whole(roll: Roll, width: int) ->
         toolbar.evaluate("node => [...node.querySelectorAll('button')].filter(b => b.tabIndex === 0).length")
         == 1
     )
+
+
+@pytest.mark.parametrize("tracks", [[3], [0, 1, 2, 3]], ids=["drums", "all"])
+def test_generate_takes_the_room_that_tools_leave(roll: Roll, tracks: list[int]) -> None:
+    """Its words are whole at every width of a notebook's cell, and nothing is clipped, overlaps or wraps."""
+    cells = [[track, bar] for track in tracks for bar in range(4, 8)]
+    roll.mount(document(band()), selection={"cells": cells}, can_undo=True)
+    row = roll.page.locator(".mgnb-toolbar")
+    for width in range(460, 1401, 47):
+        roll.page.set_viewport_size({"width": width + 32, "height": 800})
+        roll.page.wait_for_timeout(60)
+        label, edge, boxes = row.evaluate(
+            """row => { const label = row.querySelector('.mgnb-generate-label');
+            const box = (node) => {
+              const { left, right, top, bottom } = node.getBoundingClientRect();
+              return [left, right, top, bottom]; };
+            const widths = [label.scrollWidth, label.clientWidth];
+            return [[...widths, ...box(label), ...box(label.parentElement)], box(row),
+              [...row.querySelectorAll('button, select')].filter((one) => one.offsetParent).map(box)]; }"""
+        )
+        assert label[0] <= label[1], width
+        assert label[6] <= label[2] and label[3] <= label[7], width
+        assert label[8] <= label[4] and label[5] <= label[9], width
+        for left, right in pairwise(boxes):
+            assert left[1] <= right[0] + 0.5, width
+        assert all(b[0] >= edge[0] and b[1] <= edge[1] and b[3] < edge[2] + 42 for b in boxes), width
 
 
 @pytest.mark.parametrize("width", [600, 850, 1000])

@@ -265,14 +265,17 @@ def test_edited_tracks_keep_names_and_attributes(score: Score) -> None:
     assert not np.shares_memory(score.table.notes, score.transpose(1).table.notes)
 
 
+def one_note_each(n_tracks: int, from_file: bool) -> Score:
+    """Tracks T0, T1 … of one note each; from a file, each with a volume of its own."""
+    tracks = [Track([Bar([Note(40 + 5 * i, 90, 0, 12)])], 8 * i, name=f"T{i}") for i in range(n_tracks)]
+    return Score.from_bytes(with_volumes(Score(tracks).to_midi())) if from_file else Score(tracks)
+
+
 @pytest.mark.parametrize("from_file", [False, True])
 @pytest.mark.parametrize("how", ["added", "emptied"])
 def test_an_order_with_a_silent_track_is_the_order_of_the_file(how: str, from_file: bool) -> None:
     """A MIDI file says nothing of a track without notes; the others keep their new order and names."""
-    tracks = [Track([Bar([Note(40 + 5 * i, 90, 0, 12)])], 8 * i, name=f"T{i}") for i in range(4)]
-    score = Score(tracks)
-    if from_file:
-        score = Score.from_bytes(score.to_midi())
+    score = one_note_each(4, from_file)
     if how == "added":
         score = score.add_track(33, name="New")
     else:
@@ -288,9 +291,7 @@ def test_an_order_with_a_silent_track_is_the_order_of_the_file(how: str, from_fi
 def test_a_silent_track_that_was_moved_is_written_at_its_place_when_it_gets_notes(
     silence: str, from_file: bool
 ) -> None:
-    score = Score([Track([Bar([Note(40 + 5 * i, 90, 0, 12)])], 8 * i, name=f"T{i}") for i in range(3)])
-    if from_file:
-        score = Score.from_bytes(score.to_midi())
+    score = one_note_each(3, from_file)
     score = score.add_track(33, name="New").add_track(34, name="Newer").set_tempo(90)
     for order in itertools.permutations(range(5)):
         asked = score.reorder_tracks(order)
@@ -311,9 +312,7 @@ def test_a_silent_track_that_was_moved_gets_its_notes_in_one_chunk_of_its_name(
     how: str, from_file: bool
 ) -> None:
     """For one that was emptied it is the chunk that it had, with its controllers."""
-    score = Score([Track([Bar([Note(40 + 5 * i, 90, 0, 12)])], 8 * i, name=f"T{i}") for i in range(4)])
-    if from_file:
-        score = Score.from_bytes(with_volumes(score.to_midi()))
+    score = one_note_each(4, from_file)
     name = "New" if how == "added" else "T1"
     score = score.add_track(33, name=name) if how == "added" else score.clear_bars(tracks=name)
     for order in itertools.permutations(range(score.n_tracks)):

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import doctest
 from fractions import Fraction
 
 import pytest
 
 from midigpt_nb import _core
-from midigpt_nb.attributes import AttributeAnalyzer
-from midigpt_nb.attributes import registry as attribute_registry
 from midigpt_nb.score.model import Bar, Note, Score, Track
-from midigpt_nb.tokenizer import config, explain
 from midigpt_nb.tokenizer.explain import length_in_words
 
 from .helpers import ids_of, make_tokenizer
@@ -83,10 +79,3 @@ def test_lengths():
         5: "5/12 quarter note",
     }
     assert {n: length_in_words(Fraction(n, 12)) for n in twelfths} == twelfths
-
-
-@pytest.mark.parametrize("module", [explain, config, attribute_registry])
-def test_docstring_examples(module):
-    names = {"AttributeAnalyzer": AttributeAnalyzer}
-    found = doctest.testmod(module, extraglobs=names)
-    assert found.attempted and not found.failed

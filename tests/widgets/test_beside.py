@@ -57,15 +57,27 @@ def test_what_was_said_meanwhile_is_not_overruled(example) -> None:
     roll = InfillEditor(example)
     decide(roll)
     roll.score = short_piece()
-    roll.attributes = {"track": {0: {"note_density": 7}}}
+    roll.mix = {str(roll._document.state.track_numbers[0]): {"muted": True}}
     roll.loop = [0, 1]
     roll.undo()
-    assert roll.attributes["track"] == {"0": {"note_density": 7}, "3": {"note_density": 4}}
-    assert roll.attributes["bar"] == {
-        "0": {"9": {DENSITY: 2}},
-        "3": {"0": {DENSITY: 5}},
-    }
+    assert roll.mix == {"0": {"muted": True}, "3": {"volume": 40}}
     assert roll.loop == [0, 1]
+
+
+def test_what_was_cut_off_comes_back_once(example) -> None:
+    """A wish that was cleared later stays cleared when something else is undone."""
+    roll = InfillEditor(example)
+    before = decide(roll)
+    roll.score = short_piece()
+    roll.attributes = {"track": {0: {"note_density": 7}}}
+    roll.undo()
+    assert decided(roll) == FITTED
+    roll.undo()
+    assert decided(roll) == before
+    roll.mix = {}
+    roll.set_chords("C", 2)
+    roll.undo()
+    assert decided(roll) == {**before, "mix": {}}
 
 
 def test_a_file_that_the_page_opens_takes_the_wishes_with_it(connect, example) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from midigpt_nb import Bar, InfillEditor, Note, PianoRoll, Score, Track, show
 from midigpt_nb.errors import MidiGPTError, ProjectError, ScoreError
+from midigpt_nb.widgets.capabilities import realized_values
 from midigpt_nb.widgets.project import MOST_FILE_BYTES, Project, pack_score, unpack_score
 from midigpt_nb.widgets.sound import BANK
 from midigpt_nb.widgets.soundfont import SoundFontError, subset
@@ -281,6 +282,22 @@ def test_o2_a_large_piece_stays_within_the_budget():
     score = Score([Track(bars, 33)])
     page = PianoRoll(score).to_html()
     assert len(page) <= 1_000_000 + 1.4 * len(carried(page)[1]["bank"]) + 1.4 * 20 * score.n_notes
+
+
+@pytest.mark.model
+def test_o2_the_curves_of_the_page_are_those_of_its_music(engine, example):
+    """At once after a generation, and while a take is shown: the page carries the score."""
+    cells = [(1, bar) for bar in range(4, 8)]
+    editor = InfillEditor(example, engine)
+    editor.set_curve("note_density", "Bass", range(4, 8), [1, 3, 6, 9])
+    for n_takes in (1, 3):
+        editor.generate(cells, seed=2, takes=n_takes).result(60)
+        state = carried(editor.to_html())[0]["state"]
+        assert state["realized"] == realized_values(engine, editor.score.table)
+        assert state["heard_chords"] == editor.score.chords().names
+        assert set(state["adherence"]["bar"]["1"]) == {"4", "5", "6", "7"}
+    shown = editor.takes[0].score
+    assert editor.active_take and realized_values(engine, shown.table) != state["realized"]
 
 
 # ------------------------------------------------------------------------------------- uploads and downloads

@@ -267,6 +267,10 @@ def test_curves_drawn_in_the_notebook_are_pythons_too(studio):
     studio.button("lane-track").select_option("1")
     studio.draw("bar_note_density", {4: 2, 5: 5, 6: 8})
     eventually(lambda: studio.eval("editor.curve('bar_note_density', 'Bass')[4:7]"), [2, 5, 8])
+    studio.press("Control+z")  # the stroke, as one step
+    eventually(lambda: studio.eval("editor.curve('bar_note_density', 'Bass')[4:7]"), [None] * 3)
+    studio.press("Control+Shift+z")
+    eventually(lambda: studio.eval("editor.curve('bar_note_density', 'Bass')[4:7]"), [2, 5, 8])
     studio.button("lane-more-bar_note_density").click()
     studio.button("lane-clear").click()
     eventually(lambda: studio.eval("editor.attributes['bar']"), {})
@@ -338,4 +342,30 @@ def test_the_viewer_shows_pieces_side_by_side(lab, page):
     page.get_by_test_id("mgnb-roll").nth(1).wait_for(state="visible", timeout=90_000)
     assert page.get_by_test_id("mgnb-roll").count() == 2
     assert not page.get_by_test_id("mgnb-generate").first.is_visible()
+    assert page.page_errors == []
+
+
+def test_n1_the_attribute_panel_stands_alone_and_beside_the_roll(lab, page):
+    """First alone, then the roll in another cell: what is asked for in one of them is in the other."""
+    pytest.importorskip("torch")
+    make = "import midigpt_nb as mg\neditor = mg.InfillEditor(mg.Score.example())\nmg.AttributePanel(editor)"
+    lab.write("panel.ipynb", [make, "editor"])
+    open_notebook(page, lab, "panel.ipynb")
+    run_cell(page, 0)
+    panel = page.locator(".mgnb-as-panel")
+    panel.get_by_test_id("mgnb-lanes").wait_for(state="visible", timeout=90_000)
+    slider = panel.locator("[role=slider][data-lane=bar_note_density]").nth(2)
+    eventually(lambda: slider.count(), 1, 90)
+    slider.focus()
+    for key in ("Home", "ArrowUp", "ArrowUp"):
+        page.keyboard.press(key)
+    eventually(lambda: lab.kernel_eval("panel.ipynb", "editor.curve('bar_note_density', 0)[2]"), 2)
+    page.locator(".mgnb-as-panel").screenshot(path=SCREENSHOTS / "attribute-panel-lab.png")
+    run_cell(page, 1)
+    roll = page.locator(".mgnb-root:not(.mgnb-as-panel)")
+    roll.wait_for(state="visible", timeout=60_000)
+    lab.kernel_eval("panel.ipynb", "editor.select(1, [4, 5])")
+    for place in (panel, roll):
+        button = place.get_by_test_id("mgnb-generate")
+        eventually(lambda b=button: "5–6, " in (b.text_content() or ""))
     assert page.page_errors == []

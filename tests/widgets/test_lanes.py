@@ -36,6 +36,14 @@ def test_a2_a_curve_is_one_level_per_bar(editor):
     assert editor.attributes == {"track": {}, "bar": {}}
 
 
+def test_a2_a_dict_has_a_level_for_each_of_its_bars(editor):
+    editor.set_curve("note_density", 1, {2: 3, 5: 7})
+    assert [bar for bar, level in enumerate(editor.curve("note_density", 1)) if level is not None] == [2, 5]
+    assert editor.curve("note_density", 1)[2:6:3] == [3, 7]
+    with pytest.raises(ValueError, match="give one of them"):
+        editor.set_curve("note_density", 1, {2: 3}, 4)
+
+
 def test_a2_levels_have_words_and_tracks_have_names(editor):
     name = editor.score.track_names[1]
     editor.set_curve("note_density", name, 3, "dense")

@@ -9,7 +9,7 @@ import pytest
 import traitlets as t
 
 from midigpt_nb import Score, write_midi
-from midigpt_nb.errors import ScoreError
+from midigpt_nb.errors import ProjectError, ScoreError
 from midigpt_nb.widgets.infill_editor import InfillEditor
 from midigpt_nb.widgets.live_file import selection_of
 
@@ -87,7 +87,7 @@ def test_s6_a_file_that_cannot_be_written_is_said_and_the_music_stays(
     editor.select(tracks=1, bars=[4])
     result = editor.generate(seed=3).result(timeout=60)
     assert editor.score.hash() == result.hash() and editor.can_undo
-    assert isinstance(editor.errors[-1], FileNotFoundError)
+    assert isinstance(editor.errors[-1], ProjectError)
     assert "nowhere" in editor.error["message"] and editor.error["code"] == "on_accept"
     assert page.updates("error")[-1]["code"] == "on_accept"
     with pytest.raises(t.TraitError):

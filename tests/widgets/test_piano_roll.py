@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gc
+import os
 import random
 import subprocess
 import sys
@@ -89,6 +90,33 @@ def test_selection_has_one_normal_form(example):
     assert len(roll.selected_cells) == 64
     with pytest.raises(ValueError, match=r"bar 16 does not exist; there are 0\.\.15"):
         roll.select(bars=16)
+
+
+def test_selected_notes_are_known_in_python_and_go_along(example, connect):
+    roll, page = connect(PianoRoll, example)
+    roll.select(1, 4)
+    roll.select_notes("Bass" if "Bass" in example.track_names else 1, [4, 5], lambda note: note.pitch > 30)
+    ids = roll.selection["notes"]
+    assert ids and roll.selected_cells == [(1, 4)]
+    assert [note for _, _, note in roll.selected_notes] == [
+        note for bar in (4, 5) for note in example.tracks[1].bars[bar].notes if note.pitch > 30
+    ]
+    assert {(track, bar) for track, bar, _ in roll.selected_notes} == {(1, 4), (1, 5)}
+    page.set(selection={"cells": [], "notes": [ids[1], ids[0], ids[0], 10**9]})  # the last one has gone
+    assert roll.selection == {"cells": [], "notes": ids[:2]} and roll.error is None
+    first = roll.selected_notes[0]
+    page.request("ops", label="Delete", ops=[{"op": "notes", "remove": [ids[1]], "count": 0}])
+    assert roll.selection["notes"] == ids[:1] and roll.selected_notes == [first]
+    roll.undo()
+    assert roll.selection["notes"] == ids[:2]  # it is back, and selected as it was
+    assert "notes" not in roll.code() and "notes" not in roll._project().traits["selection"]
+    roll.select(2)
+    assert roll.selection["notes"] == ids[:2]
+    roll.select_notes([])
+    assert "notes" not in roll.selection and roll.selected_notes == []
+    for wrong in ("1", [-1], [1.5], {"a": 1}):
+        with pytest.raises(TraitError):
+            roll.selection = {"cells": [], "notes": wrong}
 
 
 def test_attributes_have_one_normal_form(example):
@@ -304,7 +332,7 @@ def test_four_threads_and_500_operations_each_keep_the_document_whole(example, c
         thread.join(60)
     assert not any(t.is_alive() for t in threads), "deadlock"
     assert not failures, failures[:1]
-    assert time.monotonic() - start < 60
+    assert time.monotonic() - start < 10 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     header, notes, _ = shown(roll)
     assert header["rev"] == roll._rev == roll._document.rev
     assert len(notes) == roll.score.n_notes and len(set(notes["id"].tolist())) == len(notes)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 import traitlets
+from IPython.display import Audio
 
-from midigpt_nb import PianoRoll, Score
+from midigpt_nb import Bar, Note, PianoRoll, Score, Track
+from midigpt_nb.audio import read_wav
+from midigpt_nb.errors import ProjectError
 from midigpt_nb.widgets.parts import PART_BYTES
 from midigpt_nb.widgets.sound import BANK, WORKLET, SoundFiles, packaged_sound
 
@@ -64,3 +68,33 @@ def test_two_files_of_one_name_have_two_names_on_the_page(tmp_path: Path) -> Non
         path.write_bytes(BANK.read_bytes()[:size])
         names.append(SoundFiles(path).name)
     assert names[0] != names[1]
+
+
+def heard(audio: object, seconds: float) -> float:
+    """Level of the sound that begins at a second."""
+    data = getattr(audio, "data", audio)
+    samples, rate = read_wav(io.BytesIO(data) if isinstance(data, bytes) else str(data))
+    start = round(seconds * rate)
+    return float(abs(samples[start : start + rate // 4]).max(initial=0.0))
+
+
+def test_s3_python_makes_the_sound_where_the_page_cannot(tmp_path: Path) -> None:
+    """One track in bar 1, another in bar 2 (each two seconds long)."""
+    notes = [Note(60, 100, 0, 480)]
+    score = Score([Track([Bar(notes), Bar([])], 0), Track([Bar([]), Bar(notes)], 33)])
+    roll = PianoRoll(score)
+    sound = roll.render_audio()
+    assert isinstance(sound, Audio)
+    assert heard(sound, 0) > 0.05 and heard(sound, 2) > 0.05
+    roll.mix = {"1": {"muted": True}}
+    assert heard(roll.render_audio(), 0) > 0.05 and heard(roll.render_audio(), 2) < 0.01
+    roll.mix = {"1": {"soloed": True}}
+    assert heard(roll.render_audio(), 0) < 0.01 and heard(roll.render_audio(), 2) > 0.05
+    path = roll.render_audio(tmp_path / "out.wav", bars=range(1, 2))
+    assert path == tmp_path / "out.wav" and heard(path, 0) > 0.05
+    assert read_wav(path)[1] == 44100
+    with pytest.raises(ValueError, match="not in this score"):
+        roll.render_audio(bars=range(1, 9))
+    with pytest.raises(ProjectError, match="cannot write"):
+        roll.render_audio(tmp_path / "nowhere" / "out.wav")
+    assert isinstance(PianoRoll(Score()).render_audio(), Audio)

@@ -66,6 +66,8 @@ def test_g1_roles_reach_the_request(editor, engine):
 def test_g1_locked_bars_are_neither_generated_nor_edited(connect, engine, example):
     editor, page = connect(InfillEditor, example, engine)
     editor.plan = plan(1, {4: "locked"})
+    locked = editor.plan
+    assert editor.undo() and editor.plan == {} and editor.redo() and editor.plan == locked
     with pytest.raises(ValueError, match="locked: bar 5, Bass"):
         editor.generate([(1, 4), (1, 5)])
     state = editor._document.state
@@ -73,7 +75,8 @@ def test_g1_locked_bars_are_neither_generated_nor_edited(connect, engine, exampl
     erase = [{"op": "notes", "remove": [int(state.ids[rows[0]])], "count": 0}]
     refused, _ = page.request("ops", label="Erase", ops=erase)
     assert refused["k"] == "error" and "bar 4 of track 1" in refused["message"]
-    assert editor.score.hash() == example.hash() and not editor.can_undo
+    assert editor.score.hash() == example.hash()
+    assert editor._document._history.undo_label == "Wishes"  # nothing was edited
     insert = [{"op": "bars_insert", "at": 0, "count": 1}]
     refused, _ = page.request("ops", label="Insert", ops=insert)
     assert refused["k"] == "error" and "unlock" in refused["message"]

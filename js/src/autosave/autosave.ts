@@ -124,6 +124,10 @@ export class Autosave {
       ({ ok }) => {
         this.pending -= 1;
         this.knownRev = Math.max(this.knownRev, ok.rev ?? 0);
+        if (ok.changed === false) {
+          own.refused(); // wishes or roles: not a step of the music, which the log repeats
+          return;
+        }
         own.carriedOut(ok.rev ?? 0);
       },
       ({ code }: { code?: string }) => {

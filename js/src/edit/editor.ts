@@ -20,6 +20,8 @@ export interface EditorHost {
   send(payload: Requests["ops"], buffers: ArrayBuffer[]): Promise<Answer>;
   /** Notes or the note selection changed. */
   changed(): void;
+  /** This page selects other notes, or takes selected ones away. */
+  chosen(): void;
   refused(error: unknown): void;
 }
 
@@ -68,7 +70,20 @@ export class Editor {
 
   select(ids: Iterable<number>): void {
     this.selected = new Set(ids);
+    this.host.chosen();
     this.host.changed();
+  }
+
+  /** Whether these are the selected notes. */
+  has(ids: readonly number[]): boolean {
+    return ids.length === this.selected.size && ids.every((id) => this.selected.has(id));
+  }
+
+  /** The kernel says which notes are selected; those that are not here (yet) are left out. True: others than before. */
+  follow(ids: readonly number[]): boolean {
+    const before = this.selected;
+    this.selected = new Set(notesWith(this.shown, new Set(ids)).map((note) => note.id));
+    return !this.has([...before]);
   }
 
   /** One gesture on notes: shown now, sent now. */
@@ -79,6 +94,7 @@ export class Editor {
     const edit: Pending = { remove: new Set(remove), put, rev: UNKNOWN };
     this.pending.push(edit);
     this.show();
+    this.host.chosen();
     this.host.changed();
     const op: Op = { op: "notes", remove: [...remove], count: put.length };
     void this.send(label, [op], [packNotes(put)], merge, edit);

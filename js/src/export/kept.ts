@@ -3,6 +3,7 @@
  * (src_cpp/score/assemble_midi.h, player_state.h). Every event goes where its time goes; where time jumps, what is set
  * is said again. Ticks are those of the file. Pure: no DOM.
  */
+import { words } from "./words.ts";
 
 export interface KeptEvent {
   chunk: number;
@@ -444,7 +445,7 @@ function freeSeat(
       return { port, channel };
     }
   }
-  throw new Error("a MIDI file has no channel left for another track");
+  throw new Error(words.noChannel);
 }
 
 /** The chunk that the file has for a track without notes: of its name, with nothing but its program in it. */

@@ -3,14 +3,7 @@
  * operation gives a new document, so that undo keeps the old one. Pure: no DOM.
  */
 import { type EditNote, packNotes } from "../edit/notes.ts";
-import {
-  type DocHeader,
-  FAMILIES,
-  NOTE_BYTES,
-  type Op,
-  PROGRAM_NAMES,
-  type TrackInfo,
-} from "../protocol.gen.ts";
+import { type DocHeader, NOTE_BYTES, type Op, type TrackInfo } from "../protocol.gen.ts";
 import { FileClock } from "./file_clock.ts";
 import {
   heardControls,
@@ -25,6 +18,7 @@ import {
   withTempo,
   withTrack,
 } from "./kept.ts";
+import { words } from "./words.ts";
 
 /** A note with what the file says of it beyond the page's own units. */
 export interface LocalNote extends EditNote {
@@ -44,6 +38,8 @@ export interface LocalDocument {
   notes: readonly LocalNote[];
   /** What the file says besides notes. */
   kept?: Kept;
+  /** Names: sixteen families, then 128 programs. */
+  instruments: readonly string[];
   /** A number that no track has had (see TrackInfo.id). */
   newTrack?: () => number;
 }
@@ -137,7 +133,7 @@ function keptAfter(document: LocalDocument, kept: Kept, op: StructureOp): Kept {
       return withoutTrack(kept, op.track);
     case "track_duplicate": {
       const info = tracks[op.track] as TrackInfo;
-      const name = info.name === trackInfo(info.program, info.drum, "").name ? "" : info.name;
+      const name = info.name === trackInfo(document, info.program, info.drum, "").name ? "" : info.name;
       const wider = withTrack(kept, op.track + 1, { ...info, name }, programs);
       return keptInOrder(
         wider,
@@ -188,7 +184,7 @@ function editNotes(
 ): LocalDocument {
   const end = barStarts(document)[document.metres.length] as number;
   if (put.some((note) => note.onset >= end || note.track >= document.tracks.length)) {
-    throw new Refused("A note would lie outside the piece");
+    throw new Refused(words.outside);
   }
   const gone = new Set([...remove, ...put.map((note) => note.id)]);
   const known = new Map(document.notes.map((note) => [note.id, note.own]));
@@ -205,7 +201,7 @@ function applied(document: LocalDocument, op: StructureOp): LocalDocument {
   const at = (bar: number): number => starts[Math.max(0, Math.min(document.metres.length, bar))] as number;
   switch (op.op) {
     case "track_add": {
-      const added = trackInfo(op.program ?? 0, op.drum ?? false, op.name ?? "");
+      const added = trackInfo(document, op.program ?? 0, op.drum ?? false, op.name ?? "");
       return { ...document, tracks: [...document.tracks, numbered(document, added)] };
     }
     case "track_delete":
@@ -224,7 +220,9 @@ function applied(document: LocalDocument, op: StructureOp): LocalDocument {
       return withOrder(document, order);
     }
     case "track_set": {
-      const tracks = document.tracks.map((info, i) => (i === op.track ? changedTrack(info, op) : info));
+      const tracks = document.tracks.map((info, i) =>
+        i === op.track ? changedTrack(document, info, op) : info,
+      );
       return { ...document, tracks };
     }
     case "bars_insert": {
@@ -278,7 +276,7 @@ const without = (n: number, gone: number): number[] =>
 
 function limited(count: number): number {
   if (!(count >= 1 && count <= MOST_BARS)) {
-    throw new Refused(`${count} bars are too few or too many`);
+    throw new Refused(words.bars(count));
   }
   return count;
 }
@@ -309,16 +307,23 @@ function withOrder(document: LocalDocument, order: readonly number[]): LocalDocu
 const numbered = ({ newTrack }: LocalDocument, info: TrackInfo): TrackInfo =>
   newTrack ? { ...info, id: newTrack() } : info;
 
-export function trackInfo(program: number, drum: boolean, name: string): TrackInfo {
-  const own = drum ? "Drums" : (PROGRAM_NAMES[program] ?? "");
-  const family = drum ? "Drums" : (FAMILIES[program >> 3] ?? "");
+const N_FAMILIES = 16;
+
+function trackInfo({ instruments }: LocalDocument, program: number, drum: boolean, name: string): TrackInfo {
+  const own = drum ? "Drums" : (instruments[N_FAMILIES + program] ?? "");
+  const family = drum ? "Drums" : (instruments[program >> 3] ?? "");
   return { name: name || own, program, drum, family };
 }
 
-function changedTrack(info: TrackInfo, change: { name?: string; program?: number }): TrackInfo {
+function changedTrack(
+  document: LocalDocument,
+  info: TrackInfo,
+  change: { name?: string; program?: number },
+): TrackInfo {
   const program = change.program ?? info.program;
-  const unnamed = !info.drum && info.name === PROGRAM_NAMES[info.program];
-  return { ...info, ...trackInfo(program, info.drum, change.name ?? (unnamed ? "" : info.name)) };
+  const unnamed = !info.drum && info.name === trackInfo(document, info.program, false, "").name;
+  const name = change.name ?? (unnamed ? "" : info.name);
+  return { ...info, ...trackInfo(document, program, info.drum, name) };
 }
 
 function shifted(document: LocalDocument, place: (tick: number) => number): LocalDocument {
@@ -347,7 +352,7 @@ function closed(
   to: number,
 ): LocalDocument {
   if (count >= document.metres.length) {
-    throw new Refused("A piece keeps one bar at least");
+    throw new Refused(words.lastBar);
   }
   const metres = [...document.metres];
   metres.splice(first, count);

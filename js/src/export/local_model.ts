@@ -3,9 +3,11 @@ import { noteOf } from "../edit/notes.ts";
 import type { HostModel, State } from "../model.ts";
 import { parseDocument, unpackNotes } from "../note_table.ts";
 import { type DocHeader, NOTE_BYTES, type Op, VERSION } from "../protocol.gen.ts";
+import { followers, type Way, wayBack, wayOf } from "./beside.ts";
 import { applyOps, type LocalDocument, packDocument, Refused } from "./local_document.ts";
 import { midiBytes } from "./midi_writer.ts";
 import { type FileFacts, withOwnFile } from "./own_file.ts";
+import { words } from "./words.ts";
 
 export interface ExportedFiles extends FileFacts {
   document: DataView;
@@ -23,6 +25,16 @@ const LIMIT = 500;
 interface Request extends Record<string, unknown> {
   k: string;
   id: string;
+}
+
+/** What was beside the music when a document was left, and what became of it. */
+type Cuts = Record<string, readonly [whole: unknown, fitted: unknown]>;
+
+/** A document to go to, how, and what comes back beside it if nobody has changed it since. */
+interface Step {
+  document: LocalDocument;
+  way: Way;
+  cuts: Cuts;
 }
 
 type Answer = [fields: Record<string, unknown>, buffers?: DataView[]];
@@ -52,6 +64,7 @@ export function localModel(state: Partial<State>, name: string, files: ExportedF
       tempo: header.tempo_map,
       tracks: header.tracks,
       newTrack: () => ++lastTrack,
+      instruments: (state._instruments ?? "").split("|"),
       notes: parsed ? Array.from({ length: parsed.notes.count }, (_, row) => noteOf(parsed.notes, row)) : [],
     },
     files.midi,
@@ -60,32 +73,52 @@ export function localModel(state: Partial<State>, name: string, files: ExportedF
   let now = original;
   let rev = header.rev;
   let merged = { key: "", at: 0 };
-  const past: LocalDocument[] = [];
-  const future: LocalDocument[] = [];
+  const past: Step[] = [];
+  const future: Step[] = [];
 
-  const show = (document: LocalDocument): void => {
+  /** The way back. */
+  const show = ({ document, way, cuts }: Step): Step => {
+    const back: Step = { document: now, way: wayBack(way, now), cuts: {} };
+    for (const [name, follow] of Object.entries(followers(way))) {
+      const whole = values[name];
+      if (whole) {
+        const fitted = cuts[name]?.[1] === whole ? cuts[name][0] : follow(whole as never, way);
+        back.cuts[name] = [whole, fitted];
+        put(name, fitted);
+      }
+    }
     now = document;
     rev += 1;
     put("_doc", packDocument(document, header, rev));
+    return back;
+  };
+  const steps = (): void => {
     put("can_undo", past.length > 0);
     put("can_redo", future.length > 0);
   };
-  const commit = (document: LocalDocument, key: string): void => {
+  const commit = (document: LocalDocument, ops: readonly Op[], key: string): void => {
     const at = performance.now();
-    if (!(key && key === merged.key && at - merged.at < MERGE_MS && past.length > 0)) {
-      past.push(now);
+    const back = show({ document, way: wayOf(now, document, ops), cuts: {} });
+    const last = past[past.length - 1];
+    if (last && key && key === merged.key && at - merged.at < MERGE_MS) {
+      for (const [name, [whole, fitted]] of Object.entries(back.cuts)) {
+        const cut = last.cuts[name];
+        last.cuts[name] = [cut && cut[1] === whole ? cut[0] : whole, fitted];
+      }
+    } else {
+      past.push(back);
       past.splice(0, past.length - LIMIT);
     }
     merged = { key, at };
     future.length = 0;
-    show(document);
+    steps();
   };
-  const travel = (from: LocalDocument[], to: LocalDocument[]): Answer => {
+  const travel = (from: Step[], to: Step[]): Answer => {
     const next = from.pop();
     if (next) {
-      to.push(now);
+      to.push(show(next));
       merged = { key: "", at: 0 };
-      show(next);
+      steps();
     }
     return [{}];
   };
@@ -95,7 +128,7 @@ export function localModel(state: Partial<State>, name: string, files: ExportedF
       const records = new DataView(buffers[0] ?? new ArrayBuffer(0));
       const table = unpackNotes(records, 0, records.byteLength / NOTE_BYTES, now.tracks.length);
       const notes = Array.from({ length: table.count }, (_, row) => noteOf(table, row));
-      commit(applyOps(now, ops as Op[], notes), String(merge ?? ""));
+      commit(applyOps(now, ops as Op[], notes), ops as Op[], String(merge ?? ""));
       return [{ rev }];
     },
     undo: () => travel(past, future),
@@ -109,7 +142,7 @@ export function localModel(state: Partial<State>, name: string, files: ExportedF
     sound: ({ file, part }) => {
       const whole = { bank: files.bank, worklet: files.worklet, simple: files.simple }[String(file)];
       if (!whole) {
-        throw new Refused("This page carries no sampled sound");
+        throw new Refused(words.noBank);
       }
       const piece = whole.slice(Number(part) * SOUND_PART, (Number(part) + 1) * SOUND_PART);
       const parts = Math.max(1, Math.ceil(whole.length / SOUND_PART));
@@ -117,7 +150,7 @@ export function localModel(state: Partial<State>, name: string, files: ExportedF
     },
   };
   const unavailable = (): Answer => {
-    throw new Refused(state.caps?.unavailable ?? "This is an exported page");
+    throw new Refused(state.caps?.unavailable ?? words.exported);
   };
 
   const receive = (request: Request, buffers: ArrayBuffer[]): void => {
@@ -129,7 +162,7 @@ export function localModel(state: Partial<State>, name: string, files: ExportedF
       const code = error instanceof Refused ? "exported" : "page";
       put("_doc", packDocument(now, header, ++rev)); // the page showed its edit already
       const message = error instanceof Error ? error.message : String(error);
-      emit("msg:custom", { ...head, k: "error", code, message, hint: "" }, []);
+      emit("msg:custom", { ...head, k: "error", code, message, hint: words.next }, []);
     }
   };
 

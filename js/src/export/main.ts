@@ -1,7 +1,7 @@
 /** Entry of an exported page: unpacks what the page carries and shows the roll. */
 import type { State } from "../model.ts";
 import { type ExportedFiles, localModel } from "./local_model.ts";
-import { tooOld } from "./words.ts";
+import { words } from "./words.ts";
 
 interface Header {
   state: Partial<State>;
@@ -51,6 +51,6 @@ async function start(el: HTMLElement): Promise<void> {
 const place = document.getElementById("mgnb");
 if (place) {
   start(place).catch((error: unknown) => {
-    place.textContent = tooOld(String(error));
+    place.textContent = words.tooOld(String(error));
   });
 }

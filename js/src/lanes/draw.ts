@@ -67,15 +67,20 @@ export function drawCurve(state: LaneState, lane: Lane, start: PointerAt, host: 
     }
   };
   return {
-    down: () => stroke(first, first),
+    down: () => {
+      state.store.beginStroke();
+      stroke(first, first);
+    },
     move: (at) => stroke(last, pointIn(state, lane, at)),
     up: () => {
       const drawn = [...touched].filter(([, level]) => level !== null).map(([bar]) => bar);
       state.selectDrawn(lane, drawn);
+      state.store.endStroke();
       host.done();
     },
     cancel: () => {
       state.store.setWishes({ track: before?.track ?? {}, bar: before?.bar ?? {} });
+      state.store.endStroke();
       host.done();
     },
   };

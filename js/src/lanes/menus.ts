@@ -68,7 +68,7 @@ export function curveActions(state: LaneState, lane: Lane): CurveAction[] {
     bars.map(wished).find((value) => value !== undefined) ??
     Math.floor((size - 1) / 2);
   const put = (entries: readonly Entry[]): void => {
-    state.write(lane, entries);
+    state.store.oneStep(() => state.write(lane, entries));
     state.selectDrawn(
       lane,
       entries.filter(([, value]) => value !== null).map(([bar]) => bar),

@@ -34,6 +34,8 @@ export interface LaneHost {
 
 export interface LanePanel {
   element: HTMLElement;
+  /** Whose curves are shown. */
+  readonly track: number;
   /** Paints again with the next frame. */
   dirty(): void;
   update(changes: ReadonlySet<Change>): void;
@@ -236,7 +238,9 @@ export function makeLanes(host: LaneHost): LanePanel {
     const at = place(event);
     const lane = state.laneAt(at.y);
     if (lane && store.canGenerate) {
+      store.sameStroke(); // with the level that its first click has set
       state.write(lane, [[barAt(state, lane, pointIn(state, lane, at)), null]]);
+      store.endStroke();
     }
   });
   on("pointerdown", () => {
@@ -350,6 +354,9 @@ export function makeLanes(host: LaneHost): LanePanel {
 
   return {
     element,
+    get track() {
+      return state.track;
+    },
     dirty,
     update: (changes) => {
       const mine: readonly Change[] = [

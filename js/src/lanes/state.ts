@@ -103,7 +103,7 @@ export class LaneState {
     return {
       requested: valueAt(store.get("attributes"), name, track, bar),
       announced: valueAt(store.get("announced"), name, track, bar),
-      measured: valueAt(store.get("realized"), name, track, bar),
+      measured: store.measured(name, track, bar),
       adherence: valueAt(store.get("adherence"), name, track, bar),
       reach: valueAt(store.get("reachable"), name, track, bar),
       target: bar < 0 ? store.selection.bars(track).length > 0 : store.selection.has(track, bar),

@@ -51,12 +51,15 @@ export function makeEmpty(
       attrs: { type: "button" },
       on: { click },
     });
+  const ofPython = [
+    offer(strings.emptyDemo, strings.emptyDemoHint, "mgnb-empty-demo", () => store.attempt(example())),
+    offer(strings.openMidi, strings.emptyOpenHint, "mgnb-empty-open", () => files.choose()),
+  ];
   const element = h(
     "div",
     { class: "mgnb-empty", testid: "mgnb-empty", attrs: { role: "group", "aria-label": strings.emptyLabel } },
     h("span", { class: "mgnb-empty-words", text: strings.emptyLabel }),
-    offer(strings.emptyDemo, strings.emptyDemoHint, "mgnb-empty-demo", () => store.attempt(example())),
-    offer(strings.openMidi, strings.emptyOpenHint, "mgnb-empty-open", () => files.choose()),
+    ...(store.caps.exported ? [] : ofPython),
     offer(strings.emptyDraw, strings.emptyDrawHint, "mgnb-empty-draw", makeRoom),
   );
   return {

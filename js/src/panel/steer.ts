@@ -68,9 +68,11 @@ export function makeSteer(store: Store, openMenu: (page: MenuPage, opener: HTMLE
   let rows: Row[] = [];
   let shown = "";
   clear.addEventListener("click", () => {
-    for (const row of rows) {
-      store.setWish(row.info.name, targets(store, row.info), null);
-    }
+    store.oneStep(() => {
+      for (const row of rows) {
+        store.setWish(row.info.name, targets(store, row.info), null);
+      }
+    });
   });
 
   return {
@@ -132,7 +134,7 @@ function makeRow(store: Store, info: AttributeInfo): Row {
       title: strings.clearWish(label),
       testid: `mgnb-clear-${info.name}`,
       attrs: { type: "button", "aria-label": strings.clearWish(label) },
-      on: { click: () => store.setWish(info.name, targets(store, info), null) },
+      on: { click: () => store.oneStep(() => store.setWish(info.name, targets(store, info), null)) },
     },
     icon("close"),
   );
@@ -144,6 +146,11 @@ function makeRow(store: Store, info: AttributeInfo): Row {
     value,
     reset,
   );
+  // one drag is one undo step, however long it takes; keys that follow fast are one, too
+  slider.addEventListener("pointerdown", () => store.beginStroke());
+  for (const end of ["pointerup", "pointercancel"]) {
+    slider.addEventListener(end, () => store.endStroke());
+  }
   slider.addEventListener("input", () =>
     store.setWish(info.name, targets(store, info), Number(slider.value)),
   );

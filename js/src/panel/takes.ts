@@ -43,6 +43,7 @@ const MEASURES = {
 type Measure = keyof typeof MEASURES;
 const NAMES = Object.keys(MEASURES) as Measure[];
 const percent = (share: number): string => `${Math.round(share * 100)} %`;
+const CARD_EDGE = 2;
 const ROLL: readonly [width: number, height: number] = [116, 40];
 
 interface CardView {
@@ -59,6 +60,9 @@ export function makeTakes(
   let sorted: Measure = "number";
   let upward = false;
   const views = new Map<number, CardView>();
+  /** The card that was brought into view last, among how many. */
+  let seen = -1;
+  let count = 0;
   const title = h("strong", { class: "mgnb-takes-title" });
   const button = (
     text: string,
@@ -83,6 +87,7 @@ export function makeTakes(
       () => {
         upward = sorted === name && !upward;
         sorted = name;
+        count = 0; // the shown card has another place
         update();
       },
       "mgnb-segment",
@@ -170,6 +175,7 @@ export function makeTakes(
     if (element.hidden) {
       views.clear();
       list.replaceChildren();
+      count = 0;
       return;
     }
     const cells = cards[0]?.cells ?? [];
@@ -195,6 +201,11 @@ export function makeTakes(
       if (activeElement instanceof HTMLElement && list.contains(activeElement)) {
         activeElement.focus();
       }
+    }
+    const now = cards.find((card) => card.shown)?.number ?? -1;
+    if (now !== seen || shown.length !== count) {
+      [seen, count] = [now, shown.length];
+      bringIntoView(list, cardView(now).element);
     }
   };
 
@@ -232,6 +243,13 @@ export function makeTakes(
     return view.element;
   };
   return { element, update };
+}
+
+/** Scrolls a row of cards, and nothing around it, until all of a card is seen. */
+function bringIntoView(list: HTMLElement, card: HTMLElement): void {
+  const [room, box] = [list.getBoundingClientRect(), card.getBoundingClientRect()];
+  const beyond = Math.max(0, box.right + CARD_EDGE - room.right);
+  list.scrollLeft += beyond || Math.min(0, box.left - CARD_EDGE - room.left);
 }
 
 function figure(label: string, text: string): HTMLElement | null {

@@ -10,6 +10,7 @@ import { type Patch, patchOf } from "./patches.ts";
 export const OUTPUT_LATENCY_S = 0.006;
 
 const VOLUME = 7;
+const PAN = 10;
 const MASTER_GAIN = 0.62;
 const REVERB_SEND = 0.16;
 const REVERB_SECONDS = 1.1;
@@ -37,6 +38,7 @@ export class Synth implements Instrument {
   /** What sounds since the last `silence` runs through one bus, so that it can be faded as a whole. */
   private bus: GainNode;
   private channels = new Map<number, GainNode>();
+  private sides = new Map<number, StereoPannerNode>();
   /** Gain of the open hi-hat that sounds, closed by the next hat. */
   private openHat: GainNode | null = null;
 
@@ -78,10 +80,13 @@ export class Synth implements Instrument {
     }
   }
 
-  /** Loudness of a track; other controllers and bends are for the sampled sound. */
+  /** Loudness and side of a track; other controllers and bends are for the sampled sound. */
   control({ track, drum }: Part, controller: number, value: number, time: number): void {
     if (controller === VOLUME) {
       this.channel(track, drum).gain.setTargetAtTime(volumeGain(value), time, 0.01);
+    } else if (controller === PAN) {
+      this.channel(track, drum);
+      this.sides.get(track)?.pan.setTargetAtTime(Math.max(-1, (value - 64) / 63), time, 0.01);
     }
   }
 
@@ -100,6 +105,7 @@ export class Synth implements Instrument {
     end.start(now);
     end.stop(now + FADE_S + 0.02);
     this.channels = new Map();
+    this.sides = new Map();
     this.openHat = null;
     this.bus = this.openBus();
   }
@@ -138,8 +144,10 @@ export class Synth implements Instrument {
     if (!channel) {
       const side = drum ? 0 : ([0, -0.28, 0.28, -0.16, 0.2, -0.4, 0.4][track % 7] as number);
       channel = new GainNode(this.context);
-      channel.connect(new StereoPannerNode(this.context, { pan: side })).connect(this.bus);
+      const panner = new StereoPannerNode(this.context, { pan: side });
+      channel.connect(panner).connect(this.bus);
       this.channels.set(track, channel);
+      this.sides.set(track, panner);
     }
     return channel;
   }
