@@ -2,9 +2,9 @@
 
 How a chord is estimated. In a bar, `c` is the time for which each of the 12 pitch classes sounds on melodic
 tracks (notes that ring in from the bar before are counted for the part that lies in the bar; time in the
-second half of the bar counts 0.6, as a second chord often begins there), scaled to length 1, and `b` the
-share of the time, weighted alike, for which each is the lowest. Every chord is a template `t` of
-ones at its notes, scaled to length 1. The chord with the greatest
+second half of the bar counts three fifths, as a second chord often begins there), scaled to length 1, and
+`b` the share of the time, weighted alike, for which each is the lowest. Every chord is a template `t` of ones
+at its notes, scaled to length 1. The chord with the greatest
 
     c · t + 0.25 * b[root] + 0.05 * (sum of b over the chord's notes)
 
@@ -35,10 +35,11 @@ ESTIMATED = ("", "m", "7", "maj7", "m7", "dim", "sus4", "m7b5", "aug", "dim7", "
 """Kinds of chord that are looked for; the others hold too many notes to tell them from a melody."""
 MINOR_KINDS = ("m", "m7", "dim", "m7b5", "dim7")
 BASS_WEIGHT, BASS_IN_CHORD = 0.25, 0.05
-SECOND_HALF = 0.6
+HALVES = np.array([5, 3])
+"""What time in the first and second half of a bar counts."""
 LEAST_FIT = 0.5
 _SLICES = 48
-"""Moments of a bar at which its lowest note is looked up."""
+"""Parts of a bar; in the middle of each its lowest note is looked up."""
 
 
 @dataclass(frozen=True)
@@ -83,34 +84,75 @@ def chords(score: Score, bars: Bars = None, tracks: Tracks = None) -> Chords:
     Chords('Fmaj7 Dm7')
     """
     wanted = bar_numbers(bars, score.n_bars)
-    chosen = set(track_numbers(tracks, score))
-    notes = _sounding(score, chosen)
-    starts = score.bar_starts
-    lasting = np.maximum.accumulate(notes[:, 1])  # ascending, so that a bar's notes are found by halving
-    found = Chords()
-    for bar in wanted:
-        start, end = int(starts[bar]), int(starts[bar + 1])
-        first, last = np.searchsorted(lasting, start, "right"), np.searchsorted(notes[:, 0], end)
-        found.append(_bar_chord(bar, notes[first:last], start, end))
+    chosen = track_numbers(tracks, score)
+    starts = np.asarray(score.bar_starts, np.int64)
+    notes = _sounding(score, chosen, starts)
+    chroma, bass = _chroma(notes, starts)[wanted], _bass(notes, starts)[wanted]
+    names, templates, roots = _templates()
+    scale = np.sqrt(np.maximum((chroma**2).sum(axis=1, keepdims=True), 1) * templates.sum(axis=1))
+    match = chroma @ templates.T / scale
+    match += BASS_WEIGHT * bass[:, roots] + BASS_IN_CHORD * (bass @ templates.T)
+    best = np.argmax(np.round(match, 9), axis=1)
+    fits = (chroma * templates[best]).sum(axis=1) / np.maximum(chroma.sum(axis=1), 1)
+    fits[np.count_nonzero(chroma, axis=1) < 2] = 0
+    rows = zip(wanted, best.tolist(), fits.tolist(), strict=True)
+    return Chords(BarChord(bar, names[row] if fit >= LEAST_FIT else None, fit) for bar, row, fit in rows)
+
+
+def _sounding(score: Score, tracks: Iterable[int], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(start, end, pitch) of the melodic notes, in ticks from the start of the piece."""
+    table = score.table
+    parts = [np.zeros((0, 3), np.int64)]
+    for track in sorted(set(tracks)):
+        first, last = table.bar_rows(track)
+        if table.tracks[track, 2] or first == last:
+            continue
+        begins = np.append(table.bars[:, 0], table.n_notes)[first : last + 1]  # first note of each bar
+        rows = np.asarray(table.notes[begins[0] : begins[-1], :4], dtype=np.int64)
+        on = rows[:, 0] + np.repeat(starts[: last - first], np.diff(begins))
+        parts.append(np.stack([on, on + np.maximum(rows[:, 1], 1), rows[:, 2]], axis=1)[rows[:, 3] > 0])
+    return np.concatenate(parts)
+
+
+def _chroma(notes: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(bars, 12): for how long each pitch class sounds, weighted; whole numbers, so that shares are exact."""
+    edges = np.append((2 * starts[:-1, None] + [0, 1] * np.diff(starts)[:, None]).ravel(), 2 * starts[-1])
+    found = np.zeros((len(starts) - 1, 12), np.int64)
+    for pitch_class in range(12):
+        on, off = 2 * notes[notes[:, 2] % 12 == pitch_class, :2].T
+        lasted = np.diff(_elapsed(on, edges) - _elapsed(off, edges))  # in each half of a bar
+        found[:, pitch_class] = lasted.reshape(-1, 2) @ HALVES
     return found
 
 
-def _sounding(score: Score, tracks: set[int]) -> NDArray[np.int64]:
-    """(start, end, pitch) of the melodic notes, in ticks from the start of the piece, by start."""
-    table, starts = score.table, score.bar_starts
-    parts = []
-    for track in sorted(tracks):
-        if table.tracks[track, 2]:
-            continue
-        for bar in range(table.n_bars(track)):
-            first, last = table.note_rows(track, bar)
-            if first < last:
-                rows = np.asarray(table.notes[first:last, :4], dtype=np.int64)
-                rows = rows[rows[:, 3] > 0]
-                on = rows[:, 0] + int(starts[bar])
-                parts.append(np.stack([on, on + np.maximum(rows[:, 1], 1), rows[:, 2]], axis=1))
-    found = np.concatenate(parts) if parts else np.zeros((0, 3), np.int64)
-    return found[np.argsort(found[:, 0], kind="stable")]
+def _elapsed(moments: NDArray[np.int64], edges: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Per edge the sum of the times since those moments that lie before it."""
+    ordered = np.sort(moments)
+    before = np.searchsorted(ordered, edges)
+    return before * edges - np.append(0, np.cumsum(ordered))[before]
+
+
+def _bass(notes: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(bars, 12): the share of the time, weighted, for which each pitch class is the lowest."""
+    n_bars = len(starts) - 1
+    lowest = np.full(n_bars * _SLICES, -1)
+    by_pitch = notes[np.argsort(-notes[:, 2], kind="stable")]
+    first, last = (_slice_at(by_pitch[:, column], starts).tolist() for column in (0, 1))
+    for begin, end, pitch in zip(first, last, by_pitch[:, 2].tolist(), strict=True):
+        lowest[begin:end] = pitch  # a lower one comes later
+    (heard,) = np.nonzero(lowest >= 0)
+    places = heard // _SLICES * 12 + lowest[heard] % 12
+    weights = np.repeat(HALVES, _SLICES // 2)[heard % _SLICES]
+    found = np.bincount(places, weights, minlength=n_bars * 12).reshape(-1, 12)
+    return found / np.maximum(found.sum(axis=1, keepdims=True), 1)
+
+
+def _slice_at(ticks: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The first slice of a bar whose middle is not before a moment, counted through the whole piece."""
+    bar = np.clip(np.searchsorted(starts, ticks, "right") - 1, 0, len(starts) - 2)
+    length = starts[bar + 1] - starts[bar]
+    inside = np.minimum(ticks - starts[bar], length)
+    return bar * _SLICES - (length - 2 * _SLICES * inside) // (2 * length)
 
 
 @cache
@@ -122,31 +164,6 @@ def _templates() -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.int64
     for row, name in enumerate(names):
         found[row, list(parse_chord(name).classes)] = 1
     return tuple(names), found, np.tile(np.arange(12), len(ESTIMATED))
-
-
-def _bar_chord(bar: int, notes: NDArray[np.int64], start: int, end: int) -> BarChord:
-    own = notes[notes[:, 1] > start]
-    if len(own) == 0:
-        return BarChord(bar, None, 0.0)
-    on, off = np.maximum(own[:, 0], start), np.minimum(own[:, 1], end)
-    half = (start + end) / 2
-    late = np.maximum(off - np.maximum(on, half), 0)
-    chroma = np.bincount(own[:, 2] % 12, weights=off - on - (1 - SECOND_HALF) * late, minlength=12)
-    if np.count_nonzero(chroma) < 2:
-        return BarChord(bar, None, 0.0)
-    moments = start + (np.arange(_SLICES) + 0.5) * (end - start) / _SLICES
-    sounds = (on[:, None] <= moments) & (off[:, None] > moments)
-    lowest = np.where(sounds, own[:, 2:3], 1000).min(axis=0)
-    heard = lowest < 1000
-    weights = np.where(moments < half, 1.0, SECOND_HALF)[heard]
-    bass = np.bincount(lowest[heard] % 12, weights=weights, minlength=12) / max(weights.sum(), 1e-9)
-    names, templates, roots = _templates()
-    size = np.sqrt(templates.sum(axis=1))
-    match = templates @ chroma / np.linalg.norm(chroma) / size
-    match += BASS_WEIGHT * bass[roots] + BASS_IN_CHORD * (templates @ bass)
-    best = int(np.argmax(np.round(match, 9)))
-    fit = float(templates[best] @ chroma / chroma.sum())
-    return BarChord(bar, names[best], fit) if fit >= LEAST_FIT else BarChord(bar, None, fit)
 
 
 def chord_share(table: Any, track: int, bar: int, chord: Chord, length: int) -> float | None:

@@ -21,7 +21,65 @@ def one_bar(*pitches: int) -> Score:
     return Score([Track([bar_of(*pitches)])])
 
 
+def as_defined(score: Score, bar: int) -> tuple[dict[str, float], np.ndarray]:
+    """Per chord what the module says it is worth in a bar, tick by tick; and for how long classes sound."""
+    start, end = score.bar_starts[bar : bar + 2]
+    notes = [
+        (begin + note.onset_ticks, begin + note.onset_ticks + max(note.duration_ticks, 1), note.pitch)
+        for track in score.tracks
+        if track.track_type == "melodic"
+        for begin, own in zip(score.bar_starts, track.bars, strict=False)
+        for note in own.notes
+    ]
+    sounding, lowest = np.zeros(12), np.zeros(12)
+    for tick in range(start, end):
+        weight = 1 if tick < (start + end) / 2 else 0.6
+        for on, off, pitch in notes:
+            sounding[pitch % 12] += weight * (on <= tick < off)
+    for part in range(48):
+        moment = start + (part + 0.5) * (end - start) / 48
+        heard = [pitch for on, off, pitch in notes if on <= moment < off]
+        if heard:
+            lowest[min(heard) % 12] += 1 if part < 24 else 0.6
+    lowest /= lowest.sum() or 1
+    worth = {}
+    for kind in ESTIMATED:
+        for root in range(12):
+            on_it = np.isin(np.arange(12), [(root + step) % 12 for step in QUALITIES[kind]])
+            shape = sounding @ on_it / np.linalg.norm(sounding) / np.sqrt(on_it.sum())
+            worth[f"{root} {kind}"] = shape + 0.25 * lowest[root] + 0.05 * lowest @ on_it
+    return worth, sounding
+
+
 # --- estimating
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a7_chords_are_the_ones_of_the_definition(seed: int) -> None:
+    """Notes that ring on for bars, odd metres, drums, bars of silence."""
+    rng = np.random.default_rng(seed)
+    metres = [(4, 4) if rng.random() < 0.6 else (7, 8) for _ in range(8)]
+
+    def some_notes() -> list[Note]:
+        rows = rng.integers([36, 0, 1], [84, 80, 160], size=(int(rng.integers(0, 6)), 3)).tolist()
+        return [Note(pitch, 90, onset, duration) for pitch, onset, duration in rows]
+
+    score = Score(
+        [
+            Track([Bar(some_notes(), *metre) for metre in metres], track_type=kind)
+            for kind in ("melodic", "melodic", "drum")
+        ],
+        resolution=24,
+    )
+    named = [found for found in score.chords() if found.name is not None]
+    assert named
+    for found in named:
+        worth, sounding = as_defined(score, found.bar)
+        chord = parse_chord(found.name)
+        kinds = [k for k in ESTIMATED if {(chord.root + s) % 12 for s in QUALITIES[k]} == set(chord.classes)]
+        own = max(worth[f"{chord.root} {kind}"] for kind in kinds)
+        assert own == pytest.approx(max(worth.values()), abs=1e-9)
+        assert found.fit == pytest.approx(sounding[list(chord.classes)].sum() / sounding.sum())
 
 
 @pytest.mark.parametrize("kind", ESTIMATED)

@@ -38,8 +38,11 @@ def test_a2_a_curve_is_one_level_per_bar(editor):
 
 def test_a2_a_dict_has_a_level_for_each_of_its_bars(editor):
     editor.set_curve("note_density", 1, {2: 3, 5: 7})
-    assert [bar for bar, level in enumerate(editor.curve("note_density", 1)) if level is not None] == [2, 5]
-    assert editor.curve("note_density", 1)[2:6:3] == [3, 7]
+    assert [bar for bar, level in enumerate(editor.curve("bar_note_density", 1)) if level is not None] == [
+        2,
+        5,
+    ]
+    assert editor.curve("bar_note_density", 1)[2:6:3] == [3, 7]
     with pytest.raises(ValueError, match="give one of them"):
         editor.set_curve("note_density", 1, {2: 3}, 4)
 
