@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness import Roll, band, document
-from test_takes import offer
+from offered import offer
 
 from midigpt_nb import Score
 from midigpt_nb.widgets.document import Document
