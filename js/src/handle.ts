@@ -43,6 +43,8 @@ export interface RollHandle {
   controls(): number[][];
   /** One operation on tracks, bars or tempo. */
   edit(op: Op): void;
+  /** One stroke in a lane: levels (null: none) from a bar on. */
+  wish(name: string, track: number, first: number, levels: (number | null)[]): void;
   /** Client pixels of a level of a lane's bar (-1: the whole track's). */
   lanePoint(name: string, bar: number, level: number): { x: number; y: number } | null;
 }
@@ -107,6 +109,14 @@ export function makeHandle(
       return notes.map(({ id }) => id);
     },
     select: (cells) => store.select(Selection.of(cells)),
+    wish: (name, track, first, levels) =>
+      store.oneStep(() =>
+        store.setCurve(
+          name,
+          track,
+          levels.map((level, i) => [first + i, level]),
+        ),
+      ),
     waits: () => [
       ...(store.waiting ? ["a request"] : []),
       ...(store.editor.waiting ? ["an edit"] : []),

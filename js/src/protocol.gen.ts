@@ -72,6 +72,14 @@ export interface TrackMix {
   /** Place in the palette. */
   colour?: number;
 }
+/** Wishes and roles that a page set, each with the number under which it told them (see synced.ts). */
+export interface Drawn {
+  page: string;
+  /** The number of what was told last: what still comes under it or an earlier one is old. */
+  last: number;
+  stroke: string;
+  values: Record<string, [number: number, value: unknown]>;
+}
 /** Wishes: per track and, below it, per bar; a missing name means "no preference". */
 export interface AttributeValues {
   track: Record<string, Record<string, number>>;
@@ -341,10 +349,14 @@ export interface RequestCancel {
 
 /** take back the last change of the document */
 export interface RequestUndo {
+  /** what was decided before it and may still be on its way */
+  drawn?: Drawn;
 }
 
 /** bring back what undo took */
 export interface RequestRedo {
+  /** what was decided before it and may still be on its way */
+  drawn?: Drawn;
 }
 
 /** the document once more: the page misses a revision it heard of */

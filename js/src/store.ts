@@ -307,18 +307,20 @@ export class Store extends Synced {
     }
   }
 
-  async undo(): Promise<void> {
+  undo(): Promise<void> {
+    return this.travel("undo");
+  }
+
+  redo(): Promise<void> {
+    return this.travel("redo");
+  }
+
+  private async travel(way: "undo" | "redo"): Promise<void> {
     this.forget();
     this.sendSelection();
     this.sendNow(); // a curve that is not told yet would not be what is taken back
-    await this.kernel.request("undo", {});
-  }
-
-  async redo(): Promise<void> {
-    this.forget();
-    this.sendSelection();
-    this.sendNow();
-    await this.kernel.request("redo", {});
+    this.endStroke();
+    await this.kernel.request(way, this.drawn());
   }
 
   /** Runs an action; a refusal is shown in the page. */

@@ -1,7 +1,7 @@
 /** What a widget's page shares with its kernel by name: the synced traits, and who is told when something changes. */
 import type { Entry } from "./lanes/curve.ts";
 import type { HostModel, State } from "./model.ts";
-import type { AttributeValues, Caps, Cell } from "./protocol.gen.ts";
+import type { AttributeValues, Caps, Cell, Drawn } from "./protocol.gen.ts";
 import { Timers } from "./timers.ts";
 import { valueAt, withEntries, withValue } from "./wishes.ts";
 
@@ -120,6 +120,23 @@ export class Synced {
     }
     this.model.set("_from", `${this.page}-${this.sends}`);
     this.model.save_changes();
+  }
+
+  /**
+   * What was decided here and is perhaps not told yet, because the host keeps it back while the kernel is busy: a
+   * request that must come after it takes it along.
+   */
+  protected drawn(): { drawn?: Drawn } {
+    const seen = this.model.get("_seen")?.[this.page] ?? 0;
+    const unseen = DECIDED.flatMap((name) => {
+      const own = this.ahead.get(name);
+      return own && own.sent > seen ? [[name, [own.sent, own.value]]] : [];
+    });
+    if (unseen.length === 0) {
+      return {};
+    }
+    const stroke = this.model.get("_stroke") ?? "";
+    return { drawn: { page: this.page, last: this.sends, stroke, values: Object.fromEntries(unseen) } };
   }
 
   /** Lets the kernel know that this page is there: what it sets from now on is told to the other pages. */

@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets as t
 
+from midigpt_nb.errors import brief
+from midigpt_nb.widgets.protocol import ProtocolError
+from midigpt_nb.widgets.traits import check_plain
+
 if TYPE_CHECKING:
     from midigpt_nb.widgets.document import Document, State
+    from midigpt_nb.widgets.pages import Pages
 
-__all__ = ["Decisions", "decided_between"]
+__all__ = ["DECIDED", "Decisions", "decided_between"]
+
+DECIDED = ("attributes", "plan")
+"""The traits."""
 
 
 def decided_between(before: State, after: State) -> dict[str, Any]:
@@ -32,6 +40,7 @@ class Decisions(t.HasTraits):
     _stroke = t.Unicode("", help="the stroke that set wishes or roles in the page").tag(sync=True)
 
     _document: Document
+    _pages: Pages
     can_undo: Any
     can_redo: Any
 
@@ -59,7 +68,23 @@ class Decisions(t.HasTraits):
         finally:
             self._pen = ""
 
-    @t.observe("attributes", "plan")
+    def _take_drawn(self, drawn: Any) -> None:
+        """What a page decided before a request: the host tells it later, where it keeps back what is synced
+        while the kernel is busy. What came already is left out; what still comes is old then.
+
+        Raises ProtocolError for anything but the page's form of it, TraitError for values that cannot be.
+        """
+        page, last, stroke, values = _parts_of(drawn)
+        seen = self._pages.seen.get(page, 0)
+        news = {name: value for name, (sent, value) in values.items() if sent > seen}
+        if news:
+            self._pages.bring(page, last)
+            with self._drawn_by(stroke):
+                for name, value in news.items():
+                    check_plain(name, value)
+                    setattr(self, name, value)
+
+    @t.observe(*DECIDED)
     def _decided(self, change: Any) -> None:
         if self._follows:
             return
@@ -73,3 +98,18 @@ class Decisions(t.HasTraits):
         with self._following():
             for name, value in decided_between(before, self._document.state).items():
                 setattr(self, name, value)
+
+
+def _parts_of(drawn: Any) -> tuple[str, int, str, dict[str, tuple[int, Any]]]:
+    """Page, its last number, stroke, and trait -> (number, value) of the message's field `drawn`."""
+    match drawn:
+        case {"page": str(page), "last": int(last), "stroke": str(stroke), "values": dict(values)}:
+            pairs = [(name, pair) for name, pair in values.items() if name in DECIDED]
+            found = {name: (pair[0], pair[1]) for name, pair in pairs if _is_numbered(pair)}
+            if len(found) == len(pairs):
+                return page, last, stroke, found
+    raise ProtocolError(f"drawn is {{page, last, stroke, values}}, not {brief(drawn)}")
+
+
+def _is_numbered(pair: Any) -> bool:
+    return isinstance(pair, (list, tuple)) and len(pair) == 2 and type(pair[0]) is int

@@ -39,10 +39,14 @@ class Pages:
     []
     >>> pages.set_by("p-4", ["selection", "position"])  # the other page has to hear of it
     ['selection']
+    >>> pages.bring("p", 6)  # with an undo, which came before updates that the host held back
+    >>> pages.brought("p-6"), pages.brought("p-7")
+    (True, False)
     """
 
     def __init__(self) -> None:
         self._seen: OrderedDict[str, int] = OrderedDict()
+        self._ahead: dict[str, int] = {}  # page -> number up to which requests brought what was decided
 
     @property
     def seen(self) -> dict[str, int]:
@@ -58,8 +62,19 @@ class Pages:
             return []
         return [name for name in names if name not in _OWN and name != "_from"]
 
+    def bring(self, page: str, last: int) -> None:
+        """A request brings what the page has decided up to its number `last`."""
+        self._note(page, last)
+        self._ahead[page] = last
+
+    def brought(self, mark: Any) -> bool:
+        """What was decided in an update with this mark was brought by a request before it."""
+        found = _MARK.fullmatch(mark) if isinstance(mark, str) else None
+        return found is not None and int(found[2]) <= self._ahead.get(found[1], 0)
+
     def _note(self, page: str, number: int) -> None:
         self._seen[page] = max(number, self._seen.get(page, 0))
         self._seen.move_to_end(page)
         while len(self._seen) > MOST_PAGES:
-            self._seen.popitem(last=False)
+            gone, _ = self._seen.popitem(last=False)
+            self._ahead.pop(gone, None)

@@ -22,7 +22,7 @@ from midigpt_nb.widgets.autosave import Autosave
 from midigpt_nb.widgets.beside import FITTED, Beside
 from midigpt_nb.widgets.caps import first_caps, in_rows, later_caps
 from midigpt_nb.widgets.chosen_notes import PlacedNote, notes_of
-from midigpt_nb.widgets.decisions import Decisions
+from midigpt_nb.widgets.decisions import DECIDED, Decisions
 from midigpt_nb.widgets.desk import desk_module
 from midigpt_nb.widgets.document import Cell, Document
 from midigpt_nb.widgets.failures import UserError, describe, details_of, next_step
@@ -390,9 +390,10 @@ class PianoRoll(Decisions, RollFiles, anywidget.AnyWidget):
         sent back.
         """
         with self._locked(), self._drawn_by(sync_data.get("_stroke")):
+            late = self._pages.brought(sync_data.get("_from"))
             others = self._pages.set_by(sync_data.get("_from"), [n for n in sync_data if n in self.keys])
             for name, value in sync_data.items():
-                if name in ("_from", "_seen"):
+                if name in ("_from", "_seen") or (late and name in DECIDED):
                     continue
                 try:
                     check_plain(name, value)
@@ -448,14 +449,16 @@ class PianoRoll(Decisions, RollFiles, anywidget.AnyWidget):
         self.send(message, buffers=attached)
         return message, attached
 
-    def _request_undo(self) -> tuple[dict[str, Any], None]:
-        return self._travelled(self.undo)
+    def _request_undo(self, drawn: Any = None) -> tuple[dict[str, Any], None]:
+        return self._travelled(self.undo, drawn)
 
-    def _request_redo(self) -> tuple[dict[str, Any], None]:
-        return self._travelled(self.redo)
+    def _request_redo(self, drawn: Any = None) -> tuple[dict[str, Any], None]:
+        return self._travelled(self.redo, drawn)
 
-    def _travelled(self, move: Callable[[], bool]) -> tuple[dict[str, Any], None]:
+    def _travelled(self, move: Callable[[], bool], drawn: Any) -> tuple[dict[str, Any], None]:
         with self._locked():
+            if drawn is not None:
+                self._take_drawn(drawn)
             before = self._document.state
             move()
             now = self._document.state

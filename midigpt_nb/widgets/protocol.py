@@ -80,6 +80,7 @@ VERSION = 1
 
 _CELLS = "Cell[]"
 _TAKE = Field("take", "number", "which take, from 0; the first when missing", optional=True)
+_DRAWN = Field("drawn", "Drawn", "what was decided before it and may still be on its way", optional=True)
 _NOTE_BUFFER = "buffer 0: `count` note records, flagged provisional"
 
 # The `caps` trait. {} for a viewer: the page then hides everything that generates, and says why.
@@ -154,8 +155,8 @@ MESSAGES: tuple[Message, ...] = (
     Message(
         "cancel", "request", (Field("job", "string", "job to stop", optional=True),), meaning="stop a job"
     ),
-    Message("undo", "request", meaning="take back the last change of the document", ordered=True),
-    Message("redo", "request", meaning="bring back what undo took", ordered=True),
+    Message("undo", "request", (_DRAWN,), meaning="take back the last change of the document", ordered=True),
+    Message("redo", "request", (_DRAWN,), meaning="bring back what undo took", ordered=True),
     Message("doc", "request", meaning="the document once more: the page misses a revision it heard of"),
     Message("keep", "request", meaning="everything as a project file, for the page's autosave; see autosave"),
     Message(

@@ -77,6 +77,14 @@ export interface TrackMix {
   /** Place in the palette. */
   colour?: number;
 }
+/** Wishes and roles that a page set, each with the number under which it told them (see synced.ts). */
+export interface Drawn {
+  page: string;
+  /** The number of what was told last: what still comes under it or an earlier one is old. */
+  last: number;
+  stroke: string;
+  values: Record<string, [number: number, value: unknown]>;
+}
 /** Wishes: per track and, below it, per bar; a missing name means "no preference". */
 export interface AttributeValues {
   track: Record<string, Record<string, number>>;

@@ -16,22 +16,29 @@
   };
   window.bridge = {
     css(text) { document.head.append(Object.assign(document.createElement('style'), { textContent: text })); },
-    async open(tab, esm, state, binary, host) {
+    async open(tab, esm, state, binary, host, throttled) {
       for (const [name, data] of Object.entries(binary)) state[name] = bytes(data);
       state.layout = {};
       const on = new Map(), inflight = new Map(), changed = new Set();
       const emit = (name, ...args) => { for (const f of [...(on.get(name) ?? [])]) f(...args); };
       const kernel = host ? { status: 'idle', connectionStatus: 'connected', statusChanged: signal(), connectionStatusChanged: signal() } : undefined;
-      const entry = { tab, state, emit, inflight, kernel, dead: false, views: [] };
+      const entry = { tab, state, emit, inflight, kernel, dead: false, views: [], held: null, waits: false };
+      // as ipywidgets: while one of its updates is on the way, what changes waits and goes together
+      entry.tell = (sent) => {
+        if (throttled && entry.waits) { entry.held = { ...entry.held, ...sent }; return; }
+        entry.waits = true;
+        for (const k of Object.keys(sent)) inflight.set(k, (inflight.get(k) ?? 0) + 1);
+        outbox.push({ tab, state: sent });
+      };
       const proxy = () => ({
         get: (k) => state[k],
         set: (k, v) => { if (state[k] !== v) { state[k] = v; changed.add(k); emit(`change:${k}`); } },
         save_changes: () => {
           if (!changed.size) return;
           const sent = {};
-          for (const k of changed) { sent[k] = state[k]; inflight.set(k, (inflight.get(k) ?? 0) + 1); }
+          for (const k of changed) sent[k] = state[k];
           changed.clear();
-          if (!entry.dead) outbox.push({ tab, state: JSON.parse(JSON.stringify(sent)) });
+          if (!entry.dead) entry.tell(JSON.parse(JSON.stringify(sent)));
         },
         send: (content, _callbacks, buffers) => {
           if (!entry.dead) outbox.push({ tab, content: JSON.parse(JSON.stringify(content)), buffers: (buffers ?? []).map(text) });
@@ -94,6 +101,8 @@
           if ((item.tab !== undefined && item.tab !== entry.tab) || item.not === entry.tab || entry.dead) continue;
           if (item.arrived) {
             for (const k of item.arrived) entry.inflight.set(k, (entry.inflight.get(k) ?? 1) - 1);
+            entry.waits = false;
+            if (entry.held && !entry.dead) { const { held } = entry; entry.held = null; entry.tell(held); }
           } else if (item.content) {
             entry.emit('msg:custom', item.content, item.buffers.map(bytes));
           } else {

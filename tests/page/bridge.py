@@ -36,7 +36,8 @@ def _b64(data: Any) -> str:
 
 class Bridge:
     """A widget and the pages that show it. `loss`: share of messages that suffer something; `slow`: seconds
-    that the kernel takes for each message, one after the other (what it says arrives at once).
+    that the kernel takes for each message, one after the other (what it says arrives at once). `throttled`:
+    the host keeps back synced state while an earlier piece of it is on its way, as ipywidgets does.
     """
 
     def __init__(
@@ -47,9 +48,12 @@ class Bridge:
         seed: int = 0,
         loss: float = 0.0,
         slow: float = 0.0,
+        throttled: bool = False,
         start: bool = True,
     ) -> None:
-        self.page, self.widget = page, widget
+        self.page, self.widget, self.throttled = page, widget, throttled
+        self.busy = False
+        """While it is set, the kernel hears nothing."""
         self.rng, self.loss, self.slow = random.Random(seed), loss, slow
         self.handled: list[dict[str, Any]] = []
         self._queue: list[dict[str, Any]] = []
@@ -115,7 +119,7 @@ class Bridge:
             else:
                 sent.append(item)
         self._queue += sent
-        while self._queue and time.monotonic() >= self._free_at:
+        while self._queue and not self.busy and time.monotonic() >= self._free_at:
             self._handle(self._queue.pop(0))
             self._free_at = time.monotonic() + self.slow
             if self.slow:
@@ -166,7 +170,7 @@ class Bridge:
         binary = {k: _b64(v) for k, v in state.items() if isinstance(v, bytes | memoryview)}
         plain = {k: v for k, v in state.items() if k not in binary and k not in ("_esm", "_css", "layout")}
         esm = (STATIC / "widget.js").read_text("utf-8")
-        self.page.evaluate("a => window.bridge.open(...a)", [tab, esm, plain, binary, host])
+        self.page.evaluate("a => window.bridge.open(...a)", [tab, esm, plain, binary, host, self.throttled])
         self.tabs.append(tab)
         loss, self.loss = self.loss, 0.0
         self.until(

@@ -25,6 +25,7 @@ from bridge import Bridge  # noqa: E402
 from midigpt_nb import InfillEditor, Score  # noqa: E402
 from midigpt_nb.errors import MidiGPTError  # noqa: E402
 
+DENSITY = "bar_note_density"
 STRUCTURE: list[dict[str, Any]] = [
     {"op": "track_add", "program": 73, "name": "Flute"},
     {"op": "track_duplicate", "track": 1},
@@ -51,7 +52,7 @@ class Session:
         self.refused: set[int] = set()
         self.shared = False  # whether there ever was a second page
         self._watch()
-        self.bridge = Bridge(page, self.editor, seed=seed, loss=loss)
+        self.bridge = Bridge(page, self.editor, seed=seed, loss=loss, throttled=seed % 2 == 1)
         self.bridge.open()
 
     def _watch(self) -> None:
@@ -80,6 +81,7 @@ class Session:
             "edit": 30, "draw": 12, "erase": 8, "nudges": 6, "structure": 6, "undo": 8, "redo": 5,
             "kernel_edit": 6, "kernel_undo": 3, "generate": 8, "takes": 5, "choose": 5, "cancel": 4,
             "reload": 2, "second_tab": 2, "second_view": 2, "close_tab": 1, "select": 6, "wait": 8,
+            "wish": 6, "kernel_wish": 1,
         }  # fmt: skip
         names, weights = list(acts), list(acts.values())
         for _ in range(self.steps):
@@ -135,6 +137,16 @@ class Session:
 
     def _redo(self, tab: int) -> None:
         self.bridge.click(tab, "mgnb-redo")
+
+    def _wish(self, tab: int) -> None:
+        n_bars = min(self.editor.score.n_bars, 12)
+        first = self.rng.randrange(n_bars)
+        for _ in range(self.rng.randint(1, 3)):
+            levels = [self.rng.choice([None, *range(10)]) for _ in range(first, n_bars)]
+            self.bridge.js(tab, "handle.wish(...args)", DENSITY, 1, first, levels)
+
+    def _kernel_wish(self, _tab: int) -> None:
+        self.editor.set_curve(DENSITY, 0, 0, self.rng.randrange(10))
 
     def _kernel_edit(self, _tab: int) -> None:
         score = self.editor.score
@@ -213,7 +225,7 @@ class Session:
             assert self.bridge.rows(tab) == want, f"tab {tab} shows other notes than the kernel holds"
             # What one page sets is not echoed to others, so that a slow kernel does not undo what is drawn.
             own = () if self.shared else ("active_take", "selection", "comp")
-            for name in ("can_undo", "can_redo", "status", *own):
+            for name in ("can_undo", "can_redo", "status", "attributes", *own):
                 shown, held = self.bridge.trait(tab, name), getattr(self.editor, name)
                 assert shown == held, f"tab {tab}: {name} is {shown}, the kernel has {held}"
             assert len(self.bridge.trait(tab, "takes")) == len(self.editor.takes)

@@ -23,7 +23,7 @@ class Desk:
     def __init__(self, page: Any) -> None:
         self.page, self.editor = page, InfillEditor(Score.example())
         assert self.editor.engine is not None
-        self.wire = Bridge(page, self.editor)
+        self.wire = Bridge(page, self.editor, throttled=True)
         self.tab = self.wire.open()
         chooser = page.get_by_test_id("mgnb-lane-track")
         self.wire.until(chooser.is_visible)
@@ -133,6 +133,29 @@ def test_a2_undo_right_after_a_stroke_takes_this_stroke_back(desk: Desk) -> None
     desk.press("Control+z")  # before the page has told the kernel of the click
     desk.settle()
     assert desk.curve == drawn
+
+
+@pytest.mark.parametrize("told_before", [False, True], ids=["partly told", "not told yet"])
+def test_a2_undo_while_the_kernel_is_busy_takes_the_stroke_back(desk: Desk, told_before: bool) -> None:
+    """The host keeps the rest of the stroke back, and tells it after the undo was heard."""
+    desk.stroke((0, 2), (3, 2))
+    desk.settle()
+    drawn = desk.curve
+    desk.wire.busy = True
+    if told_before:
+        desk.wire.page.evaluate("tab => bridge.save(tab, 'snap', '1/8')", desk.tab)
+    desk.stroke((5, 7), (9, 7))
+    desk.press("Control+z")
+    desk.wire.run(0.3)
+    desk.wire.busy = False
+    desk.settle()
+    assert desk.curve == drawn
+    desk.press("Control+Shift+z")
+    desk.settle()
+    assert desk.curve == [2, 2, 2, 2, None, 7, 7, 7, 7, 7, *[None] * 6]
+    desk.press("Control+z", "Control+z")
+    desk.settle()
+    assert desk.curve == [None] * 16 and not desk.editor.can_undo
 
 
 def test_a2_generate_right_after_a_stroke_asks_for_all_of_it(desk: Desk) -> None:

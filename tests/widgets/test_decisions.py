@@ -86,6 +86,39 @@ def test_e4_the_page_hears_whether_it_was_the_music(both: Any) -> None:
     assert [page.request("redo")[0]["changed"] for _ in range(2)] == [True, False]
 
 
+def drawn(sent: int, levels: dict[str, int], *, last: int = 9) -> dict[str, Any]:
+    bars = {bar: {DENSITY: level} for bar, level in levels.items()}
+    values = {"attributes": [sent, {"track": {}, "bar": {"1": bars}}]}
+    return {"page": "p", "last": last, "stroke": "p-2", "values": values}
+
+
+def test_e4_an_undo_brings_what_the_host_keeps_back(both: Any) -> None:
+    editor, page = both
+    draw(editor, "p-1", 1, 2)
+    page.request("undo", drawn=drawn(5, {"0": 7, "1": 7}))
+    assert curve(editor) == [1, 2, None, None]
+    late = {"attributes": {"track": {}, "bar": {"1": {"0": {DENSITY: 7}}}}, "snap": "1/8"}
+    editor.set_state({**late, "_stroke": "p-2", "_from": "p-9"})
+    assert curve(editor) == [1, 2, None, None] and editor.snap == "1/8"
+    page.request("redo", drawn=drawn(5, {"0": 4}))  # seen by now: not taken again
+    assert curve(editor) == [7, 7, None, None]
+    editor.set_state({**late, "_stroke": "p-3", "_from": "p-10"})
+    assert curve(editor) == [7, None, None, None]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [7, [], {"page": "p"}, {**drawn(1, {}), "last": "9"}, {**drawn(1, {}), "values": {"plan": 3}},
+     {**drawn(1, {}), "values": {"attributes": [1, {"bar": {"77": {}}, "track": 3}]}}],
+)  # fmt: skip
+def test_e4_wrong_values_that_come_with_an_undo_are_refused(both: Any, wrong: Any) -> None:
+    editor, page = both
+    draw(editor, "q-1", 1)
+    answer = page.request("undo", drawn=wrong)[0]
+    assert answer["k"] == "error" and answer["hint"]
+    assert curve(editor) == [1, None, None, None]
+
+
 def test_e4_what_a_roll_begins_with_is_no_step(example: Any) -> None:
     roll = PianoRoll(example, plan={"roles": {"0": {"track": "ignore"}}})
     assert not roll.can_undo and not roll.undo()
