@@ -1,22 +1,26 @@
 /** The rolls of a page, so that another widget can show a view of one: each widget has its own copy of this code. */
-type Show = (el: HTMLElement) => () => void;
+export type Show = (el: HTMLElement) => () => void;
+/** What stays the same whichever proxy of a roll's model one holds. */
+export type RollKey = object | string;
 
 interface Rolls {
-  readonly known: WeakMap<object, Show>;
+  readonly known: Map<RollKey, Show>;
   /** Called when another roll is there. */
   readonly waiting: Set<() => void>;
 }
 
+/** So long the code of a roll may take to come; where the host never loads it, the roll is not on the page itself. */
+const PATIENCE_MS = 1500;
 const KEY = Symbol.for("mgnb.rolls.1");
 
 function rolls(): Rolls {
   const page = globalThis as unknown as Record<symbol, Rolls | undefined>;
-  page[KEY] ??= { known: new WeakMap(), waiting: new Set() };
+  page[KEY] ??= { known: new Map(), waiting: new Set() };
   return page[KEY];
 }
 
-/** A roll is there; `key` stays the same whichever proxy of its model one holds. Gives what takes it back. */
-export function offerRoll(key: object, show: Show): () => void {
+/** A roll is there. Gives what takes it back. */
+export function offerRoll(key: RollKey, show: Show): () => void {
   const { known, waiting } = rolls();
   known.set(key, show);
   for (const look of [...waiting]) {
@@ -25,21 +29,29 @@ export function offerRoll(key: object, show: Show): () => void {
   return () => known.delete(key);
 }
 
-/** Shows a roll in `el` as soon as it is there; gives what takes that back. */
-export function whenOffered(key: object, el: HTMLElement): () => void {
+/** Shows a roll in `el` as soon as it is there, or by `otherwise` where none comes; gives what takes that back. */
+export function whenOffered(key: RollKey, el: HTMLElement, otherwise: Show): () => void {
   const { known, waiting } = rolls();
   let close: (() => void) | null = null;
+  const stopWaiting = (): void => {
+    waiting.delete(look);
+    clearTimeout(timer);
+  };
+  const begin = (show: Show): void => {
+    stopWaiting();
+    close = show(el);
+  };
   const look = (): void => {
     const show = known.get(key);
     if (show) {
-      waiting.delete(look);
-      close = show(el);
+      begin(show);
     }
   };
+  const timer = setTimeout(() => begin(otherwise), PATIENCE_MS);
   waiting.add(look);
   look();
   return () => {
-    waiting.delete(look);
+    stopWaiting();
     close?.();
   };
 }

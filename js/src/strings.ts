@@ -273,6 +273,7 @@ export const strings = {
     "The page and the kernel speak different versions. Reload the page and run the cell again.",
   badDocument: "The score could not be read",
   badDocumentHint: "Run the cell again.",
+  panelAlone: "The roll of this panel is not on this page. Run the cell that makes it, then this one.",
   pageHint: "Try again. If it happens again, reload the page, and copy the details for whoever can help.",
   dismiss: "Dismiss",
   noSound: "This browser gives the page no sound",

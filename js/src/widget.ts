@@ -1,7 +1,8 @@
 /** Entry of the bundle: one store per model, one view per place where the widget is shown. */
 import type { HostModel } from "./model.ts";
-import { offerRoll, whenOffered } from "./rolls.ts";
+import { offerRoll, type RollKey, whenOffered } from "./rolls.ts";
 import { Store } from "./store.ts";
+import { strings } from "./strings.ts";
 import { RollView } from "./view.ts";
 
 interface RenderProps {
@@ -23,9 +24,9 @@ export default function widget(): {
   render(props: RenderProps): () => void;
 } {
   // Hosts hand out a new model proxy for every call: the store is found by something that stays the same.
-  const stores = new Map<unknown, Open>();
+  const stores = new Map<RollKey, Open>();
 
-  const drop = (key: object): void => {
+  const drop = (key: RollKey): void => {
     const entry = stores.get(key);
     if (entry && !entry.kept && entry.views === 0) {
       stores.delete(key);
@@ -54,6 +55,28 @@ export default function widget(): {
     });
   };
 
+  /** The roll itself shows a view of it here: both share one store, whatever is set in either. */
+  const showPanel = (model: HostModel, id: string, el: HTMLElement): (() => void) => {
+    const manager = model.widget_manager as { get_model?(id: string): Promise<HostModel> } | undefined;
+    let ended = false;
+    let close = (): void => {};
+    const found = manager?.get_model?.(id) ?? Promise.reject(new Error("no way to the roll"));
+    found.then(
+      (roll) => {
+        if (!ended) {
+          close = whenOffered(identity(roll), el, () => show(roll, el, true));
+        }
+      },
+      () => {
+        el.textContent = strings.panelAlone; // a saved notebook without that roll, or a host without its model
+      },
+    );
+    return once(() => {
+      ended = true;
+      close();
+    });
+  };
+
   return {
     initialize: ({ model }) => {
       if (rollOf(model)) {
@@ -75,35 +98,16 @@ export default function widget(): {
   };
 }
 
-/** The layout model belongs to exactly one widget; pages without it (the export) have one model object. */
-function identity(model: HostModel): object {
+/** The layout belongs to exactly one widget (marimo has its name alone); pages without it have one model object. */
+function identity(model: HostModel): RollKey {
   const layout = (model.get as (key: string) => unknown)("layout");
-  return typeof layout === "object" && layout !== null ? layout : model;
+  return (typeof layout === "object" && layout) || (typeof layout === "string" && layout) || model;
 }
 
 /** Of a panel: the id of the roll whose wishes it shows. */
 function rollOf(model: HostModel): string {
   const name = (model.get as (key: string) => unknown)("_roll");
   return typeof name === "string" ? name.replace("IPY_MODEL_", "") : "";
-}
-
-/** The roll itself shows a view of it here: both share one store, whatever is set in either. */
-function showPanel(model: HostModel, id: string, el: HTMLElement): () => void {
-  const manager = model.widget_manager as { get_model?(id: string): Promise<HostModel> } | undefined;
-  let ended = false;
-  let close = (): void => {};
-  manager?.get_model?.(id).then(
-    (roll) => {
-      if (!ended) {
-        close = whenOffered(identity(roll), el);
-      }
-    },
-    () => {}, // a saved notebook without that roll
-  );
-  return once(() => {
-    ended = true;
-    close();
-  });
 }
 
 function once(action: () => void): () => void {

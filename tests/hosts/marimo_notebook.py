@@ -64,5 +64,11 @@ def _(mo, shown):
     return
 
 
+@app.cell
+def _(mg, mo, roll):
+    mo.ui.anywidget(mg.AttributePanel(roll))
+    return
+
+
 if __name__ == "__main__":
     app.run()

@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.timeout(300)]
 PYTHON = os.environ.get("MIDIGPT_NB_MARIMO_PYTHON") or (
     sys.executable if importlib.util.find_spec("marimo") else ""
 )
+ROLL = ".mgnb-root:not(.mgnb-as-panel)"
 NOTEBOOK = Path(__file__).parent / "marimo_notebook.py"
 
 
@@ -35,7 +36,7 @@ class Marimo(Seen):
     """The page, the file in which Python tells what it knows, and what marimo told the page."""
 
     def __init__(self, page: Any, told: Path, mode: str, events: list[list[str]]) -> None:
-        super().__init__(page, page.get_by_test_id("mgnb-roll"))
+        super().__init__(page, page.locator(ROLL))
         self.told, self.mode, self.events = told, mode, events
 
     def __getitem__(self, name: str) -> Any:
@@ -83,7 +84,7 @@ def marimo(request: Any, chromium: Any, tmp_path_factory: pytest.TempPathFactory
             url = f"http://127.0.0.1:{port}/"
             _wait_for(url, server, base / "marimo.log")
             page.goto(url)
-            roll = page.get_by_test_id("mgnb-roll")
+            roll = page.locator(ROLL)
             if request.param == "edit":  # a notebook that is edited runs when it is told to
                 _run_all(page, roll)
             roll.wait_for(state="visible", timeout=90_000)
@@ -200,3 +201,18 @@ def test_two_takes_and_one_is_kept(marimo: Marimo) -> None:
     marimo.press("2", "Enter")
     eventually(lambda: marimo["takes"], 0)
     assert marimo["changed"] and marimo["error"] is None
+
+
+def test_n1_the_panel_in_a_cell_of_its_own_asks_for_the_same(marimo: Marimo) -> None:
+    panel = marimo.page.locator(".mgnb-as-panel")
+    panel.scroll_into_view_if_needed()
+    panel.get_by_test_id("mgnb-lane-track").select_option("2")
+    slider = panel.locator("[role=slider][data-lane=bar_note_density]").nth(3)
+    slider.focus()
+    marimo.page.keyboard.press("Home")
+    marimo.page.keyboard.press("ArrowUp")
+    eventually(lambda: marimo["attributes"]["bar"].get("2"), {"3": {"bar_note_density": 1}})
+    marimo.shot(f"marimo-{marimo.mode}-panel")
+    marimo.button("lane-track").select_option("2")
+    own = marimo.root.locator("[role=slider][data-lane=bar_note_density]").nth(3)
+    eventually(lambda: own.get_attribute("aria-valuenow"), slider.get_attribute("aria-valuenow"))

@@ -74,3 +74,23 @@ def test_n1_panel_and_roll_are_one_and_the_panel_goes_alone(roll: Roll) -> None:
     assert roll.state()["selection"] == [[0, 0]]  # the roll lives on
     roll.page.evaluate("() => { window.closeView(); window.stopModel() }")
     assert roll.page.evaluate("window.host.listeners()") == 0
+
+
+def test_n1_the_panel_needs_no_roll_beside_it(roll: Roll) -> None:
+    """marimo loads the code of a widget only where the widget itself is shown."""
+    roll.mount(document(band()), selection={"cells": [[1, 4], [1, 5]]})
+    roll.page.evaluate("() => { window.closeView(); window.stopModel() }")
+    show_panel(roll)
+    label = roll.page.locator("#panel [data-testid=mgnb-generate]")
+    assert label.text_content() == "Regenerate bars 5–6, Bass"
+    roll.page.evaluate("() => { window.closePanel(); window.closePanelModel() }")
+    assert roll.page.evaluate("window.host.listeners()") == 0
+
+
+def test_n1_a_panel_whose_roll_is_not_to_be_had_says_so(roll: Roll) -> None:
+    roll.mount(document(band()))
+    esm = (harness.STATIC / "widget.js").read_text(encoding="utf-8")
+    roll.page.evaluate(
+        PANEL.replace("window.host.proxy()", "Promise.reject(new Error('no such model'))"), esm
+    )
+    assert "Run the cell that makes it" in roll.page.locator("#panel").inner_text()
