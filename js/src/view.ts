@@ -462,7 +462,7 @@ export class RollView {
     const scrollTo = (share: number): void =>
       ui.setViewport({ ...ui.viewport, top: share * ui.limits.contentHeight - ui.viewport.height / 2 });
     dragStrip(this.scroll, "y", scrollTo, signal);
-    watchHost(this.probe, () => this.applyTheme(), signal);
+    watchHost(this.probe, () => this.update(new Set(["theme"])), signal);
   }
 
   private key(event: KeyboardEvent): void {

@@ -389,3 +389,21 @@ def test_pictures_of_takes_and_targets(roll: Roll, host: str, shots: Any) -> Non
     roll.set("plan", {})
     see(roll)
     shots(roll.page, f"sees-{host}")
+
+
+def test_y1_small_pictures_of_takes_follow_a_live_theme_change(roll: Roll) -> None:
+    drawn = "() => [...document.querySelectorAll('.mgnb-take canvas')].map((canvas) => canvas.toDataURL())"
+
+    def shown(host: str) -> list[str]:
+        roll.mount(document(band()), host)
+        roll.drag((1, 4), (1, 7))
+        offer(roll)
+        return roll.page.evaluate(drawn)
+
+    dark = shown("dark")
+    light = shown("light")
+    assert len(light) == 5 and all(a != b for a, b in zip(light, dark, strict=True))
+    roll.page.evaluate("() => { document.body.dataset.host = 'dark' }")
+    roll.page.wait_for_function(
+        "wanted => wanted.join() === (" + drawn + ")().join()", arg=dark, timeout=3000
+    )
