@@ -48,6 +48,7 @@ __all__ = [
     "MidiGPTError",
     "MissingExtraError",
     "NoAcceptableCandidate",
+    "Place",
     "Problem",
     "ProjectError",
     "RequestValidationError",
@@ -131,24 +132,78 @@ class MissingExtraError(MidiGPTError, ImportError):
 
 
 @dataclass(frozen=True)
+class Entry:
+    """A step of a `Place`: the entry of a list or dict under `key`."""
+
+    key: Any
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something stands in a request, a score or a record: `root`, and from there the steps inwards, the
+    name of a field or an `Entry` each. Only for people it becomes a text.
+
+    >>> place = Place("tracks").entry(1).field("bar_attributes").entry(6).entry("note_density")
+    >>> print(place)
+    tracks[1].bar_attributes[6]['note_density']
+    """
+
+    root: str
+    steps: tuple[str | Entry, ...] = ()
+
+    def field(self, name: str) -> Place:
+        """The field of this name of what stands here."""
+        return Place(self.root, (*self.steps, name))
+
+    def entry(self, key: Any) -> Place:
+        """The entry of the list or dict that stands here."""
+        return Place(self.root, (*self.steps, Entry(key)))
+
+    @property
+    def prompt(self) -> int | None:
+        """Which one of the request's `tracks` it is in; None outside them."""
+        match self.root, self.steps:
+            case "tracks", (Entry(int(number)), *_):
+                return number
+        return None
+
+    @property
+    def score_track(self) -> int | None:
+        """Which one of the score's tracks it is in; None outside them."""
+        match self.root, self.steps:
+            case "score", ("tracks", Entry(int(number)), *_):
+                return number
+        return None
+
+    def __str__(self) -> str:
+        steps = (f"[{step.key!r}]" if isinstance(step, Entry) else f".{step}" for step in self.steps)
+        return f"{self.root}{''.join(steps)}"
+
+
+@dataclass(frozen=True)
 class Problem:
     """One broken rule of a request.
 
-    `path` is where (``tracks[1].bar_attributes[6]['note_density']``), `value` what was given, `allowed` what
-    would be accepted in words, `hint` the likely intention ('' when there is none). ``tracks[1]`` is the
-    second one of the request; `track` says which track of the piece it is about ("track 3 'Bass'").
+    `place` is where, `value` what was given, `allowed` what would be accepted in words, `hint` the likely
+    intention ('' when there is none). ``tracks[1]`` is the second one of the request; `track` says which
+    track of the piece it is about ("track 3 'Bass'").
     """
 
-    path: str
+    place: Place
     value: Any
     message: str
     allowed: str = ""
     hint: str = ""
     track: str = ""
 
+    @property
+    def path(self) -> str:
+        """The place as a text: ``tracks[1].bar_attributes[6]['note_density']``."""
+        return str(self.place)
+
     def __str__(self) -> str:
         where = f", for {self.track}" if self.track else ""
-        text = f"{self.path}: {self.message} (given {brief(self.value)}{where})"
+        text = f"{self.place}: {self.message} (given {brief(self.value)}{where})"
         if self.allowed:
             text += f"; allowed: {self.allowed}"
         if self.hint:
@@ -161,7 +216,7 @@ class RequestValidationError(MidiGPTError, ValueError):
 
     def __init__(self, problems: Sequence[Problem] | str) -> None:
         if isinstance(problems, str):
-            problems = [Problem("request", None, problems)]
+            problems = [Problem(Place("request"), None, problems)]
         self.problems = list(problems)
         lines = [str(problem) for problem in self.problems[:_MOST_LISTED]]
         if len(self.problems) > _MOST_LISTED:

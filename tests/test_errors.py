@@ -13,7 +13,7 @@ import pytest
 from midigpt_nb import PianoRoll, Score, _core, errors
 from midigpt_nb.attributes import AttributeAnalyzer, Bins, attribute
 from midigpt_nb.attributes.registry import forget
-from midigpt_nb.errors import MidiGPTError, Problem, RequestValidationError, brief
+from midigpt_nb.errors import MidiGPTError, Place, Problem, RequestValidationError, brief
 from midigpt_nb.inference import (
     GenerationRequest,
     InferenceConfig,
@@ -48,7 +48,11 @@ ALSO: dict[str, tuple[type[BaseException], ...]] = {
     "NoAcceptableCandidate": (RuntimeError,),
     "GenerationCancelled": (Exception,),
 }
-CLASSES = [name for name in errors.__all__ if isinstance(getattr(errors, name), type) and name != "Problem"]
+CLASSES = [
+    name
+    for name in errors.__all__
+    if isinstance(value := getattr(errors, name), type) and issubclass(value, Exception)
+]
 
 
 @pytest.fixture(scope="module")
@@ -206,14 +210,40 @@ def test_k9_one_way_to_meet_each_class(
 
 
 def test_a_problem_says_where_what_and_what_else() -> None:
-    problem = Problem("tracks[1].bars", [99], "there is no such bar", "0..7", "bars count from 0")
+    problem = Problem(
+        Place("tracks").entry(1).field("bars"), [99], "there is no such bar", "0..7", "bars count from 0"
+    )
     assert str(problem) == (
         "tracks[1].bars: there is no such bar (given [99]); allowed: 0..7; bars count from 0"
     )
 
 
+@pytest.mark.parametrize(
+    ("place", "text", "prompt", "score_track"),
+    [
+        (Place("config").field("top_k"), "config.top_k", None, None),
+        (Place("controls").entry("chord").entry("how"), "controls['chord']['how']", None, None),
+        (Place("tracks"), "tracks", None, None),
+        (Place("tracks").entry(1), "tracks[1]", 1, None),
+        (
+            Place("tracks").entry(1).field("bar_attributes").entry(6).entry("a'b"),
+            'tracks[1].bar_attributes[6]["a\'b"]',
+            1,
+            None,
+        ),
+        (Place("score").field("tracks").entry(3).field("bars").entry(2), "score.tracks[3].bars[2]", None, 3),
+        (Place("tracks[1]").field("bars"), "tracks[1].bars", None, None),
+    ],
+)
+def test_a_place_knows_its_text_and_the_track_it_is_in(
+    place: Place, text: str, prompt: int | None, score_track: int | None
+) -> None:
+    assert (str(place), place.prompt, place.score_track) == (text, prompt, score_track)
+    assert Problem(place, 0, "is wrong").path == text
+
+
 def test_a_message_of_a_thousand_problems_stays_readable() -> None:
-    error = RequestValidationError([Problem(f"tracks[{i}]", i, "is wrong") for i in range(1000)])
+    error = RequestValidationError([Problem(Place("tracks").entry(i), i, "is wrong") for i in range(1000)])
     assert len(error.problems) == 1000 and str(error).endswith("... and 980 more problems")
 
 

@@ -15,8 +15,8 @@ from midigpt_nb.attributes.registry import (
     Attribute,
     row_for_entry,
     row_for_token,
-    stored_values,
 )
+from midigpt_nb.attributes.stored import bar_key, stored_values
 from midigpt_nb.attributes.view import (
     Cells,
     Settings,
@@ -49,6 +49,7 @@ class AttributeAnalyzer:
         bound = [dataclasses.replace(row, settings=self.settings) for row in attributes]
         self._by_name = {row.name: row for row in bound}
         self.attributes = list(self._by_name.values())
+        self._bar_wishes = _bar_wishes(self.attributes)
         self.not_measured = list(not_measured)  # entries whose tokens exist but which this package leaves out
         self._last_view: tuple[Table, WindowView] | None = None
 
@@ -89,6 +90,14 @@ class AttributeAnalyzer:
     def get(self, name: str) -> Attribute | None:
         """The attribute of that name, or None."""
         return self._by_name.get(name)
+
+    def bar_wish(self, name: str) -> Attribute | None:
+        """The attribute that a wish for one bar means by `name`: one of bars, by its name or its short name,
+        else one of tracks, which then holds for the step that writes the bar; None when there is neither.
+
+        An attribute that the model can be told goes before one that it only measures.
+        """
+        return self._bar_wishes.get(name)
 
     def attribute_sizes(self) -> dict[str, int]:
         """``{name: number of values}``."""
@@ -225,10 +234,10 @@ class AttributeAnalyzer:
         for row in self._rows("bar", whole):
             for bar, realized in enumerate(row.quantize(row.measure(whole)).tolist()):
                 names = (row.token_type, *row.token_aliases)
-                sampled = next((stored[k] for n in names if (k := f"bar_{n}_{bar}") in stored), None)
-                entry = _entry(sampled, realized, _bar_wish(requested, bar, row.name))
+                sampled = next((stored[k] for n in names if (k := bar_key(n, bar)) in stored), None)
+                entry = _entry(sampled, realized, _asked_of_bar(requested, bar, row))
                 if announced is not None:
-                    entry["announced"] = _bar_wish(announced, bar, row.name)
+                    entry["announced"] = _asked_of_bar(announced, bar, row)
                 result["bars"][bar][row.name] = entry
         return result
 
@@ -240,13 +249,18 @@ class AttributeAnalyzer:
         return row.achievable_range(score, track, bars)
 
     def reachable(
-        self, score: Any, targets: Mapping[int, Iterable[int]], *, whole_track: bool = True
+        self,
+        score: Any,
+        targets: Mapping[int, Iterable[int]],
+        *,
+        whole_track: bool = True,
+        tracks: Iterable[int] | None = None,
     ) -> Reach:
         """For every track, bar and attribute the levels still within reach when the targets are written anew.
 
         `targets` is ``{track: bars}``, counted from 0. Track-level attributes are taken over the whole track;
-        with ``whole_track=False`` over the written bars alone, as in the report of an infill. Raises
-        IndexError for a track or bar that does not exist.
+        with ``whole_track=False`` over the written bars alone, as in the report of an infill. `tracks` are
+        those that are asked about (None: all). Raises IndexError for a track or bar that does not exist.
         """
         view = self.view(score)
         for track in targets:
@@ -255,7 +269,8 @@ class AttributeAnalyzer:
         kept = {track: np.flatnonzero(~mask).tolist() for track, mask in enumerate(written)}
         anything = any(mask.any() for mask in written)
         found = Reach(starts_of(np.array([len(mask) for mask in written], np.int64)), self.attribute_sizes())
-        for track, mask in enumerate(written):
+        for track in range(view.n_tracks) if tracks is None else tracks:
+            mask = written[track]
             whole = view.track(track, stored=stored_values(score, track))
             for row in self._rows("bar", whole):
                 found.put(row.name, track, *reachable_bar_levels(row, whole, mask))
@@ -288,10 +303,19 @@ def _entry(sampled: int | None, realized: int | None, requested: int | None) -> 
     }
 
 
-def _bar_wish(wishes: Mapping[str, Any] | None, bar: int, name: str) -> int | None:
-    """A bar-level wish, under its full name or without ``bar_``."""
+def _bar_wishes(attributes: Sequence[Attribute]) -> dict[str, Attribute]:
+    """What each name means in a wish for one bar."""
+    of_bars = [row for row in attributes if row.level == "bar"]
+    names = [(row.name, row) for row in of_bars] + [(row.short_name, row) for row in of_bars]
+    names += [(row.name, row) for row in attributes if row.level == "track"]
+    names.sort(key=lambda named: not named[1].can_be_told)  # stable: among equals the order above holds
+    return dict(reversed(names))
+
+
+def _asked_of_bar(wishes: Mapping[str, Any] | None, bar: int, row: Attribute) -> int | None:
+    """The value of a bar-level attribute among wishes for bars, under its name or its short name."""
     of_bar = ((wishes or {}).get("bar_attributes") or {}).get(bar) or {}
-    return of_bar.get(name, of_bar.get(name.removeprefix("bar_")))
+    return of_bar.get(row.name, of_bar.get(row.short_name))
 
 
 def _put(chosen: list[Attribute], row: Attribute) -> None:

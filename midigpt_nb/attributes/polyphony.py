@@ -40,7 +40,8 @@ class Stretches:
         """
         heard = stop > start
         start, stop = (np.clip(ends[heard], cuts[0], cuts[-1]) for ends in (start, stop))
-        edges = np.unique(np.concatenate([start, stop, cuts]))
+        edges = np.sort(np.concatenate([start, stop, cuts]))
+        edges = edges[np.append(True, edges[1:] != edges[:-1])]
         change = np.bincount(np.searchsorted(edges, start), minlength=len(edges))
         change -= np.bincount(np.searchsorted(edges, stop), minlength=len(edges))
         bar = np.searchsorted(cuts, edges[:-1], side="right") - 1

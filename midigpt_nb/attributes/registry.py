@@ -14,20 +14,29 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from midigpt_nb.attributes.numbers import level, levels, one_number, one_number_per_bar
 from midigpt_nb.attributes.reach import reachable_levels
+from midigpt_nb.attributes.stored import stored_values
 from midigpt_nb.attributes.view import Settings, TrackView, WindowView, as_table
 from midigpt_nb.errors import AttributeParameterError, EncoderConfigError, UnknownAttribute, brief
 
 Level = Literal["track", "bar"]
 TrackType = Literal["melodic", "drum", "both"]
 Formulas = Literal["compatible", "exact"]
-LEVELS, TRACK_TYPES = ("track", "bar"), ("melodic", "drum", "both")
-FORMULAS = ("compatible", "exact")
+LEVELS, TRACK_TYPES, FORMULAS = get_args(Level), get_args(TrackType), get_args(Formulas)
+
+
+def short_name(name: str) -> str:
+    """An attribute's name without what tells the one of bars from the one of tracks.
+
+    >>> short_name("bar_note_density"), short_name("note_density")
+    ('note_density', 'note_density')
+    """
+    return name.removeprefix("bar_")
 
 
 @dataclass(frozen=True)
@@ -125,8 +134,13 @@ class Attribute:
 
     @property
     def short_name(self) -> str:
-        """The name under which a bar's wish may ask for it: without ``bar_``."""
-        return self.name.removeprefix("bar_")
+        """The name under which a bar's wish may ask for it, too."""
+        return short_name(self.name)
+
+    @property
+    def can_be_told(self) -> bool:
+        """Whether a model can be told a value of it."""
+        return self.emitted and self.taught
 
     @property
     def in_words(self) -> str:
@@ -213,9 +227,7 @@ class Attribute:
 
     def adherence(self, requested: int, realized: int) -> float:
         """How well a wish was met, 0 … 1: 1 is exact; keys are right or wrong."""
-        if self.nominal:
-            return float(requested == realized)
-        return max(0.0, 1.0 - abs(realized - requested) / max(self.size - 1, 1))
+        return closeness(requested, realized, self.size, self.nominal)
 
     def achievable_range(
         self, fixed_score: Any, track: int, generated_bars: Sequence[int]
@@ -230,14 +242,6 @@ class Attribute:
         generated = np.zeros(window.n_bars(track), dtype=bool)
         generated[[bar for bar in generated_bars if 0 <= bar < len(generated)]] = True
         return reachable_levels(self, window.track(track), generated)
-
-
-def stored_values(score: Any, track: int) -> Mapping[str, Any]:
-    """The attributes a Score keeps on a track; a bare table has none."""
-    tracks = getattr(score, "tracks", None)
-    if tracks is None or isinstance(tracks, np.ndarray) or not 0 <= track < len(tracks):
-        return {}
-    return tracks[track].attributes or {}
 
 
 # Entries of the reference's catalogue that this package knows but does not measure: (name, token type,
@@ -314,6 +318,17 @@ def available() -> list[str]:
     ['note_density_quantile', 'note_density']
     """
     return list(dict.fromkeys(row.entry for row in _rows))
+
+
+def closeness(requested: int, realized: int, size: int, nominal: bool) -> float:
+    """How near one of `size` values is to another, 0 … 1; values without an order are the same or not.
+
+    >>> closeness(2, 3, 5, nominal=False), closeness(2, 3, 5, nominal=True)
+    (0.75, 0.0)
+    """
+    if nominal:
+        return float(requested == realized)
+    return max(0.0, 1.0 - abs(realized - requested) / max(size - 1, 1))
 
 
 def is_nominal(name: str) -> bool:

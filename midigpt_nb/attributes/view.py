@@ -112,6 +112,17 @@ class WindowView:
             stored=stored,
         )
 
+    def bar_lengths_ticks(self, track: int) -> np.ndarray:
+        """(n_bars,) exact bar lengths, rounded down where the metre does not divide the resolution."""
+
+        def measure() -> np.ndarray:
+            from midigpt_nb.score.table import distinct_metres
+
+            metres, which = distinct_metres(self._bars)
+            return np.array([_bar_ticks(*metre, self.resolution) for metre in metres], dtype=np.int64)[which]
+
+        return self.once("bar lengths", measure)[self._bar_cut[track] : self._bar_cut[track + 1]]
+
     def mask(self, track: int, bars: Iterable[int]) -> np.ndarray:
         """(n_bars,) true for these bars of a track. Raises IndexError for one that does not exist."""
         return _mask(bars, self.n_bars(track))
@@ -195,9 +206,8 @@ class TrackView:
 
     @cached_property
     def bar_lengths_ticks(self) -> np.ndarray:
-        """(n_bars,) exact bar lengths, rounded down where the metre does not divide the resolution."""
-        metres = zip(self.numerator.tolist(), self.denominator.tolist(), strict=True)
-        return np.array([_bar_ticks(num, den, self.resolution) for num, den in metres], dtype=np.int64)
+        """(n_bars,) as `WindowView.bar_lengths_ticks` has them."""
+        return self.window.bar_lengths_ticks(self.number)
 
     @cached_property
     def bar_starts_ticks(self) -> np.ndarray:

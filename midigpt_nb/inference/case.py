@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from midigpt_nb.errors import brief
+from midigpt_nb.errors import Place, brief
 from midigpt_nb.inference.control_values import ModelFacts
 from midigpt_nb.inference.request import GenerationRequest, TrackPrompt
 from midigpt_nb.inference.tidy import is_whole
@@ -41,7 +41,6 @@ class Case:
     n_bars: list[int]  # per track
     drums: list[bool]
     instruments: list[int]  # General MIDI programs, as far as they are given well
-    metres: list[list[Metre]]
     futures: set[tuple[int, int]]
     facts: ModelFacts
     num_bars_map: list[int]
@@ -76,20 +75,32 @@ class Case:
 
         return _core.grid_table(self.table, self.facts.resolution)
 
-    def prompts(self) -> Iterator[tuple[str, TrackPrompt]]:
-        """Prompts that name a track of the score or one to be added, with their path."""
+    def prompts(self) -> Iterator[tuple[Place, TrackPrompt]]:
+        """Prompts that name a track of the score or one to be added, with their place."""
         for i, prompt in enumerate(self.request.tracks):
             if 0 <= prompt.id < self.n_tracks:
-                yield f"tracks[{i}]", prompt
+                yield Place("tracks").entry(i), prompt
 
     def written(self, prompt: TrackPrompt) -> list[int]:
         """The bars a prompt asks to write."""
-        return targets_of(prompt, self.n_bars[prompt.id])
+        key = id(prompt)
+        if key not in self._written:
+            self._written[key] = targets_of(prompt, self.n_bars[prompt.id])
+        return self._written[key]
+
+    @cached_property
+    def _written(self) -> dict[int, list[int]]:
+        return {}
 
     def metre(self, track: int, bar: int) -> Metre:
-        """The metre of a bar; appended bars have that of the last one."""
-        metres = self.metres[track] or [(4, 4)]
-        return metres[max(0, min(bar, len(metres) - 1))]
+        """The metre of a bar; appended bars have that of the last one, new tracks that of the first track."""
+        if not self.n_score_tracks:
+            return 4, 4
+        first, last = self.table.bar_rows(track if track < self.n_score_tracks else 0)
+        if first == last:
+            return 4, 4
+        numerator, denominator = self.table.bars[max(first, min(first + bar, last - 1)), 1:3].tolist()
+        return numerator, denominator
 
     def bar_ticks(self, track: int, bar: int) -> int:
         """The length of a bar on the model's grid."""
@@ -159,7 +170,6 @@ def make_case(
     rows = [table.bar_rows(t) for t in range(table.n_tracks)]
     n_bars = [last - first for first, last in rows]
     drums = [bool(d) for d in tracks[:, 2]]
-    metres = [[(n, d) for n, d in bars[first:last, 1:3].tolist()] for first, last in rows]
     added = new_tracks(request, table.n_tracks)
     length = n_bars[0] if n_bars else 0
     return Case(
@@ -168,7 +178,6 @@ def make_case(
         n_bars=n_bars + [length] * len(added),
         drums=drums + [(p.new or {}).get("track_type") == "drum" for p in added],
         instruments=tracks[:, 1].tolist() + [_program(p) for p in added],
-        metres=metres + (metres[:1] or [[]]) * len(added),
         futures={
             (t, b)
             for t, (first, last) in enumerate(rows)

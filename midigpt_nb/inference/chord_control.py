@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from midigpt_nb.errors import Problem, ScoreError
+from midigpt_nb.errors import Place, Problem, ScoreError
 from midigpt_nb.inference.control_values import ModelFacts, Part
 from midigpt_nb.inference.piece import Cell, Piece
 from midigpt_nb.inference.suggest import suggestion
@@ -64,7 +64,7 @@ ATTRIBUTES = ("bar_chord", "chord")
 # --- the value of the control ---------------------------------------------------------------------
 
 
-def check_chord(value: Any, _facts: ModelFacts, path: str) -> Iterator[Problem]:
+def check_chord(value: Any, _facts: ModelFacts, place: Place) -> Iterator[Problem]:
     """Every problem of a chord wish: a name, or ``{"name": "Am", "how": "strict"}``."""
     name, how = value, "auto"
     if isinstance(value, Mapping):
@@ -72,15 +72,15 @@ def check_chord(value: Any, _facts: ModelFacts, path: str) -> Iterator[Problem]:
         for key in value:
             if key not in ("name", "how"):
                 hint = suggestion(key, ("name", "how"))
-                yield Problem(f"{path}[{key!r}]", value[key], "there is no such entry", "name, how", hint)
+                yield Problem(place.entry(key), value[key], "there is no such entry", "name, how", hint)
     try:
         parse_chord(name)
     except ScoreError as problem:
-        here = f"{path}['name']" if isinstance(value, Mapping) else path
+        here = place.entry("name") if isinstance(value, Mapping) else place
         yield Problem(here, name, str(problem), "a chord such as 'Am', 'F#7', 'C/E'")
     if not isinstance(how, str) or how not in HOW:
         yield Problem(
-            f"{path}['how']", how, "there is no such way", ", ".join(map(repr, HOW)), suggestion(how, HOW)
+            place.entry("how"), how, "there is no such way", ", ".join(map(repr, HOW)), suggestion(how, HOW)
         )
 
 

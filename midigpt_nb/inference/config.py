@@ -14,10 +14,10 @@ from copy import deepcopy
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from midigpt_nb.errors import Problem, RequestValidationError
+from midigpt_nb.errors import Place, Problem, RequestValidationError
 from midigpt_nb.inference.suggest import suggestion_or_names
 
-__all__ = ["AUTO", "GROUPS", "InferenceConfig", "Setting", "setting_allows", "settings"]
+__all__ = ["AUTO", "GROUPS", "InferenceConfig", "Setting", "capped", "setting_allows", "settings"]
 
 AUTO = 0
 GROUPS = ("sampling", "limits", "attempts", "planning", "context")
@@ -139,11 +139,15 @@ class InferenceConfig:
         """Settings from a mapping; an unknown name raises `RequestValidationError` with a suggestion."""
         if not isinstance(data, Mapping):
             hint = "{'temperature': 0.9}"
-            raise RequestValidationError([Problem("config", data, "is not possible", "a dict", hint)])
+            raise RequestValidationError([Problem(Place("config"), data, "is not possible", "a dict", hint)])
         known = settings()
         problems = [
             Problem(
-                f"config.{name}", data[name], "there is no such setting", "", suggestion_or_names(name, known)
+                Place("config").field(name),
+                data[name],
+                "there is no such setting",
+                "",
+                suggestion_or_names(name, known),
             )
             for name in data
             if name not in known
@@ -176,6 +180,17 @@ def settings() -> dict[str, Setting]:
 
 _SETTINGS: dict[str, Setting] = {f.name: f.metadata["setting"] for f in fields(InferenceConfig)}
 _DEFAULTS = InferenceConfig()
+
+
+def capped(config: InferenceConfig, name: str) -> float:
+    """What a setting counts as when it is used: a number above the highest one of a capped setting counts as
+    that one.
+
+    >>> capped(InferenceConfig(temperature_escalation=4), "temperature_escalation")
+    3.0
+    """
+    setting, value = _SETTINGS[name], getattr(config, name)
+    return min(value, setting.high) if setting.capped and setting.high is not None else value
 
 
 def setting_allows(name: str, value: Any) -> tuple[bool, str]:

@@ -190,7 +190,6 @@ class Situation:
     order: Sequence[int]  # context tracks that may be left out, first to go first
     limit: int  # the model's context
     n_bars: int
-    wishes: Wishes = field(default_factory=Wishes)
 
     def hidden(self, steps: Sequence[StepPlan]) -> Iterator[tuple[StepPlan, set[Cell]]]:
         """Each step with the bars hidden in its window."""
@@ -256,7 +255,7 @@ def fit(situation: Situation, windows: Sequence[int]) -> Fit:
                 window=window,
                 bars_per_step=bars,
                 tracks_per_step=tracks,
-                wishes=situation.wishes,
+                wishes=situation.counts.wishes,
             )
             if best is not None and _PER_STEP * (len(steps) - 1) >= best[0]:
                 break

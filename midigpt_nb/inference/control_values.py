@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from midigpt_nb.errors import Problem
+from midigpt_nb.errors import Place, Problem
 from midigpt_nb.inference.scales import GRID_UNITS, NOTE_NAMES, RANGES, SCALES, grid_ticks, pitch_class
 from midigpt_nb.inference.suggest import suggestion
 from midigpt_nb.inference.tidy import is_whole
@@ -99,11 +99,11 @@ def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _unknown_keys(value: Mapping[str, Any], known: Any, path: str) -> Iterator[Problem]:
+def _unknown_keys(value: Mapping[str, Any], known: Any, place: Place) -> Iterator[Problem]:
     for name in value:
         if name not in known:
             yield Problem(
-                f"{path}[{name!r}]",
+                place.entry(name),
                 value[name],
                 "there is no such entry",
                 ", ".join(known),
@@ -111,41 +111,41 @@ def _unknown_keys(value: Mapping[str, Any], known: Any, path: str) -> Iterator[P
             )
 
 
-def _is_dict(value: Any, name: str, path: str) -> Iterator[Problem]:
+def _is_dict(value: Any, name: str, place: Place) -> Iterator[Problem]:
     if not isinstance(value, dict):
         entries = ", ".join(part.name for part in PARTS[name])
-        yield Problem(path, value, "is not possible", f"a dict with {entries}")
+        yield Problem(place, value, "is not possible", f"a dict with {entries}")
 
 
 # --- pitches --------------------------------------------------------------------------------------
 
 
-def check_pitch_mask(value: Any, facts: ModelFacts, path: str) -> Iterator[Problem]:
+def check_pitch_mask(value: Any, facts: ModelFacts, place: Place) -> Iterator[Problem]:
     """Every problem of a pitch mask; {} is accepted and does nothing."""
-    problems = list(_is_dict(value, "pitch_mask", path))
+    problems = list(_is_dict(value, "pitch_mask", place))
     if not problems:
-        problems += _unknown_keys(value, [part.name for part in PARTS["pitch_mask"]], path)
+        problems += _unknown_keys(value, [part.name for part in PARTS["pitch_mask"]], place)
         for name, check in _PITCH_CHECKS.items():
             if name in value:
-                problems += check(value[name], f"{path}[{name!r}]")
+                problems += check(value[name], place.entry(name))
         if "scale" in value and "pitch_classes" in value:
             problems.append(
                 Problem(
-                    path, value, "a scale and pitch classes exclude each other", "'scale' or 'pitch_classes'"
+                    place, value, "a scale and pitch classes exclude each other", "'scale' or 'pitch_classes'"
                 )
             )
     yield from problems
     if not problems:
-        yield from empty_pitch_mask(value, facts, path)
+        yield from empty_pitch_mask(value, facts, place)
 
 
-def empty_pitch_mask(value: Mapping[str, Any], facts: ModelFacts, path: str) -> Iterator[Problem]:
+def empty_pitch_mask(value: Mapping[str, Any], facts: ModelFacts, place: Place) -> Iterator[Problem]:
     """No pitch is left, or none that the shape allows."""
     pitches = pitches_of(value, facts.n_pitches)
     if pitches is not None and not pitches:
         named = " and ".join(repr(k) for k in value if k not in ("shape", "root"))
         yield Problem(
-            path, value, f"no pitch is left by {named}", "at least one pitch of 0..127", "widen the range"
+            place, value, f"no pitch is left by {named}", "at least one pitch of 0..127", "widen the range"
         )
         return
     shape = value.get("shape")
@@ -153,66 +153,68 @@ def empty_pitch_mask(value: Mapping[str, Any], facts: ModelFacts, path: str) -> 
         low, high = shape.get("min", 0), shape.get("max", 127)
         if not any(low <= p <= high for p in pitches):
             message = f"none of the allowed pitches ({min(pitches)}..{max(pitches)}) lies in {low}..{high}"
-            yield Problem(f"{path}['shape']", shape, message, "a range that shares a pitch with the mask")
+            yield Problem(place.entry("shape"), shape, message, "a range that shares a pitch with the mask")
 
 
-def _check_pitches(value: Any, path: str) -> Iterator[Problem]:
+def _check_pitches(value: Any, place: Place) -> Iterator[Problem]:
     if not isinstance(value, list):
-        yield Problem(path, value, "is not possible", "a list of pitches, 0..127", "[60, 62, 64]")
+        yield Problem(place, value, "is not possible", "a list of pitches, 0..127", "[60, 62, 64]")
         return
     wrong = [p for p in value if not is_whole(p) or not 0 <= p <= 127]
     if wrong:
-        yield Problem(path, wrong, "these are not MIDI pitches", "0..127")
+        yield Problem(place, wrong, "these are not MIDI pitches", "0..127")
     elif not value:
-        yield Problem(path, value, "no pitch is left", "at least one pitch", "leave it out for all pitches")
+        yield Problem(place, value, "no pitch is left", "at least one pitch", "leave it out for all pitches")
 
 
-def _check_scale(value: Any, path: str) -> Iterator[Problem]:
+def _check_scale(value: Any, place: Place) -> Iterator[Problem]:
     if not isinstance(value, str) or value not in SCALES:
-        yield Problem(path, value, "there is no such scale", ", ".join(SCALES), suggestion(value, SCALES))
+        yield Problem(place, value, "there is no such scale", ", ".join(SCALES), suggestion(value, SCALES))
 
 
-def _check_root(value: Any, path: str) -> Iterator[Problem]:
+def _check_root(value: Any, place: Place) -> Iterator[Problem]:
     if pitch_class(value) is None:
-        yield Problem(path, value, "is not a note", _ROOTS)
+        yield Problem(place, value, "is not a note", _ROOTS)
 
 
-def _check_pitch_classes(value: Any, path: str) -> Iterator[Problem]:
+def _check_pitch_classes(value: Any, place: Place) -> Iterator[Problem]:
     if not isinstance(value, list) or any(pitch_class(v) is None for v in value):
-        yield Problem(path, value, "is not possible", f"a list of notes ({_ROOTS})", "['C', 'E', 'G']")
+        yield Problem(place, value, "is not possible", f"a list of notes ({_ROOTS})", "['C', 'E', 'G']")
     elif not value:
-        yield Problem(path, value, "no pitch is left", "at least one note", "leave it out for all notes")
+        yield Problem(place, value, "no pitch is left", "at least one note", "leave it out for all notes")
 
 
-def _check_range(value: Any, path: str) -> Iterator[Problem]:
+def _check_range(value: Any, place: Place) -> Iterator[Problem]:
     if isinstance(value, str):
         if value not in RANGES:
-            yield Problem(path, value, "there is no such range", ", ".join(RANGES), suggestion(value, RANGES))
+            yield Problem(
+                place, value, "there is no such range", ", ".join(RANGES), suggestion(value, RANGES)
+            )
         return
     pair = isinstance(value, list) and len(value) == 2 and all(is_whole(v) and 0 <= v <= 127 for v in value)
     if not pair or value[0] > value[1]:
         words = "[lowest, highest] of 0..127, or a name"
-        yield Problem(path, value, "is not a range of pitches", words, "'bass voice' or [40, 64]")
+        yield Problem(place, value, "is not a range of pitches", words, "'bass voice' or [40, 64]")
 
 
-def _check_shape(value: Any, path: str) -> Iterator[Problem]:
+def _check_shape(value: Any, place: Place) -> Iterator[Problem]:
     if not isinstance(value, dict) or "type" not in value:
         hint = "{'type': 'normal', 'mean': 60, 'std': 12}"
-        yield Problem(path, value, "is not possible", "a dict with 'type': 'uniform' or 'normal'", hint)
+        yield Problem(place, value, "is not possible", "a dict with 'type': 'uniform' or 'normal'", hint)
         return
     kind = value["type"]
     if not isinstance(kind, str) or kind not in _SHAPES:
         yield Problem(
-            f"{path}['type']",
+            place.entry("type"),
             kind,
             "there is no such shape",
             "'uniform', 'normal'",
             suggestion(kind, _SHAPES),
         )
         return
-    problems = list(_unknown_keys(value, _SHAPES[kind], path))
+    problems = list(_unknown_keys(value, _SHAPES[kind], place))
     problems += [
-        Problem(f"{path}[{name!r}]", v, "is not a number", "a number")
+        Problem(place.entry(name), v, "is not a number", "a number")
         for name, v in value.items()
         if name != "type" and name in _SHAPES[kind] and not _number(v)
     ]
@@ -220,12 +222,12 @@ def _check_shape(value: Any, path: str) -> Iterator[Problem]:
     if problems:
         return
     if kind == "uniform" and value.get("min", 0) > value.get("max", 127):
-        yield Problem(path, value, "its min lies above its max", "min <= max")
+        yield Problem(place, value, "its min lies above its max", "min <= max")
     if kind == "normal" and value.get("std", 12) < 0:
-        yield Problem(f"{path}['std']", value["std"], "a width cannot be negative", ">= 0")
+        yield Problem(place.entry("std"), value["std"], "a width cannot be negative", ">= 0")
 
 
-_PITCH_CHECKS: dict[str, Callable[[Any, str], Iterator[Problem]]] = {
+_PITCH_CHECKS: dict[str, Callable[[Any, Place], Iterator[Problem]]] = {
     "pitches": _check_pitches,
     "scale": _check_scale,
     "root": _check_root,
@@ -285,35 +287,35 @@ def shape_log_weights(shape: Mapping[str, Any], n_pitches: int = 128) -> NDArray
 # --- rhythm ---------------------------------------------------------------------------------------
 
 
-def check_rhythm_mask(value: Any, facts: ModelFacts, path: str) -> Iterator[Problem]:
+def check_rhythm_mask(value: Any, facts: ModelFacts, place: Place) -> Iterator[Problem]:
     """Every problem of a rhythm mask: exactly one of `positions` and `grid`."""
-    problems = list(_is_dict(value, "rhythm_mask", path)) + list(_needs_positions(value, facts, path))
+    problems = list(_is_dict(value, "rhythm_mask", place)) + list(_needs_positions(value, facts, place))
     if problems:
         yield from problems
         return
     known = [part.name for part in PARTS["rhythm_mask"]]
-    yield from _unknown_keys(value, known, path)
+    yield from _unknown_keys(value, known, place)
     if sum(name in value for name in known) != 1:
-        yield Problem(path, value, "needs one of its two kinds", "'positions' or 'grid'")
+        yield Problem(place, value, "needs one of its two kinds", "'positions' or 'grid'")
     if "positions" in value:
-        yield from _check_positions(value["positions"], facts, f"{path}['positions']")
+        yield from _check_positions(value["positions"], facts, place.entry("positions"))
     if "grid" in value:
-        yield from _check_grid(value["grid"], f"{path}['grid']")
+        yield from _check_grid(value["grid"], place.entry("grid"))
 
 
-def _needs_positions(value: Any, facts: ModelFacts, path: str) -> Iterator[Problem]:
+def _needs_positions(value: Any, facts: ModelFacts, place: Place) -> Iterator[Problem]:
     if facts.n_positions == 0:
-        yield Problem(path, value, "this model writes no positions", "nothing", "leave it out")
+        yield Problem(place, value, "this model writes no positions", "nothing", "leave it out")
 
 
-def _check_positions(value: Any, facts: ModelFacts, path: str) -> Iterator[Problem]:
+def _check_positions(value: Any, facts: ModelFacts, place: Place) -> Iterator[Problem]:
     if not isinstance(value, list) or not value:
         hint = "[{'pos': 0}, {'pos': 12, 'polyphony': 3}]"
-        yield Problem(path, value, "is not possible", "a list with at least one onset", hint)
+        yield Problem(place, value, "is not possible", "a list with at least one onset", hint)
         return
     seen: set[int] = set()
     for i, entry in enumerate(value):
-        here = f"{path}[{i}]"
+        here = place.entry(i)
         if not isinstance(entry, dict) or "pos" not in entry:
             yield Problem(
                 here, entry, "an onset says where it is", "a dict with 'pos' and 'polyphony'", "{'pos': 0}"
@@ -323,29 +325,29 @@ def _check_positions(value: Any, facts: ModelFacts, path: str) -> Iterator[Probl
         pos, notes = entry["pos"], entry.get("polyphony", 1)
         if not is_whole(pos) or not 0 <= pos < facts.n_positions:
             unit = f"{facts.resolution} ticks are a quarter note"
-            yield Problem(f"{here}['pos']", pos, "is not a position", f"0..{facts.n_positions - 1}", unit)
+            yield Problem(here.entry("pos"), pos, "is not a position", f"0..{facts.n_positions - 1}", unit)
         elif pos in seen:
-            yield Problem(f"{here}['pos']", pos, "this position is there already", "each position once")
+            yield Problem(here.entry("pos"), pos, "this position is there already", "each position once")
         else:
             seen.add(pos)
         if not is_whole(notes) or notes < 1:
-            yield Problem(f"{here}['polyphony']", notes, "is not a number of notes", ">= 1")
+            yield Problem(here.entry("polyphony"), notes, "is not a number of notes", ">= 1")
 
 
-def _check_grid(value: Any, path: str) -> Iterator[Problem]:
+def _check_grid(value: Any, place: Place) -> Iterator[Problem]:
     if not isinstance(value, dict) or "unit" not in value:
         hint = "{'unit': 'eighth', 'strength': 0.8}"
-        yield Problem(path, value, "is not possible", "a dict with 'unit' and 'strength'", hint)
+        yield Problem(place, value, "is not possible", "a dict with 'unit' and 'strength'", hint)
         return
-    yield from _unknown_keys(value, ("unit", "strength"), path)
+    yield from _unknown_keys(value, ("unit", "strength"), place)
     unit, strength = value["unit"], value.get("strength", 1.0)
     if not isinstance(unit, str) or unit not in GRID_UNITS:
-        here = f"{path}['unit']"
+        here = place.entry("unit")
         yield Problem(
             here, unit, "there is no such unit", ", ".join(GRID_UNITS), suggestion(unit, GRID_UNITS)
         )
     if not _number(strength) or not 0 <= strength <= 1:
-        yield Problem(f"{path}['strength']", strength, "is not possible", ">= 0 and <= 1")
+        yield Problem(place.entry("strength"), strength, "is not possible", ">= 0 and <= 1")
 
 
 def positions_of(mask: Mapping[str, Any]) -> list[tuple[int, int]]:
@@ -361,16 +363,18 @@ def grid_step(mask: Mapping[str, Any], resolution: int) -> tuple[int, float]:
 # --- remix ----------------------------------------------------------------------------------------
 
 
-def check_remix(value: Any, facts: ModelFacts, path: str) -> Iterator[Problem]:
+def check_remix(value: Any, facts: ModelFacts, place: Place) -> Iterator[Problem]:
     """Every problem of a remix."""
-    problems = list(_is_dict(value, "remix", path)) + list(_needs_positions(value, facts, path))
+    problems = list(_is_dict(value, "remix", place)) + list(_needs_positions(value, facts, place))
     if problems:
         yield from problems
         return
-    yield from _unknown_keys(value, [part.name for part in PARTS["remix"]], path)
+    yield from _unknown_keys(value, [part.name for part in PARTS["remix"]], place)
     amount, mode = value.get("amount"), value.get("mode", "pitch")
     if not _number(amount) or not 0 < amount <= 1:
-        yield Problem(f"{path}['amount']", amount, "how much may change?", "> 0 and <= 1", "{'amount': 0.5}")
+        yield Problem(
+            place.entry("amount"), amount, "how much may change?", "> 0 and <= 1", "{'amount': 0.5}"
+        )
     if mode not in ("pitch", "full"):
         hint = suggestion(mode, ("pitch", "full"))
-        yield Problem(f"{path}['mode']", mode, "there is no such mode", "'pitch', 'full'", hint)
+        yield Problem(place.entry("mode"), mode, "there is no such mode", "'pitch', 'full'", hint)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from midigpt_nb.errors import Problem
+from midigpt_nb.errors import Place, Problem
 from midigpt_nb.inference.chord_control import (
     CHORD_PARTS,
     check_chord,
@@ -68,7 +68,7 @@ __all__ = [
 ]
 
 Level = Literal["piece", "track", "bar"]
-Check = Callable[[Any, ModelFacts, str], Iterator[Problem]]
+Check = Callable[[Any, ModelFacts, Place], Iterator[Problem]]
 _MANY = 1 << 20  # more than any bar holds, and still a number for the core
 
 
@@ -98,38 +98,38 @@ class Control:
 # --- checks of plain values -----------------------------------------------------------------------
 
 
-def _time_signature(value: Any, facts: ModelFacts, path: str) -> Iterator[Problem]:
+def _time_signature(value: Any, facts: ModelFacts, place: Place) -> Iterator[Problem]:
     metres = facts.metres
     if metre_index(value, metres) is None:
         allowed = f"{', '.join(metres)}, or 0..{len(metres) - 1}, the place in this list"
         message = "this model does not know this metre"
-        yield Problem(path, value, message, allowed if metres else "nothing: this model has none")
+        yield Problem(place, value, message, allowed if metres else "nothing: this model has none")
 
 
-def _switch(value: Any, present: bool, switchable: bool, what: str, path: str) -> Iterator[Problem]:
+def _switch(value: Any, present: bool, switchable: bool, what: str, place: Place) -> Iterator[Problem]:
     if not isinstance(value, bool):
-        yield Problem(path, value, "is not possible", "True, False")
+        yield Problem(place, value, "is not possible", "True, False")
     elif value and not present:
-        yield Problem(path, value, f"this model writes no {what}", "False", "leave it out")
+        yield Problem(place, value, f"this model writes no {what}", "False", "leave it out")
     elif not value and present and not switchable:
-        yield Problem(path, value, f"this model cannot do without {what}", "True", "leave it out")
+        yield Problem(place, value, f"this model cannot do without {what}", "True", "leave it out")
 
 
-def _velocity(value: Any, facts: ModelFacts, path: str) -> Iterator[Problem]:
-    yield from _switch(value, facts.velocity, facts.switchable_velocity, "loudness", path)
+def _velocity(value: Any, facts: ModelFacts, place: Place) -> Iterator[Problem]:
+    yield from _switch(value, facts.velocity, facts.switchable_velocity, "loudness", place)
 
 
-def _microtiming(value: Any, facts: ModelFacts, path: str) -> Iterator[Problem]:
-    yield from _switch(value, facts.microtiming, facts.switchable_microtiming, "timing off the grid", path)
+def _microtiming(value: Any, facts: ModelFacts, place: Place) -> Iterator[Problem]:
+    yield from _switch(value, facts.microtiming, facts.switchable_microtiming, "timing off the grid", place)
 
 
-def _genre(value: Any, facts: ModelFacts, path: str) -> Iterator[Problem]:
+def _genre(value: Any, facts: ModelFacts, place: Place) -> Iterator[Problem]:
     names = [name for name, _ in facts.genres]
     if not names:
-        yield Problem(path, value, "this model knows no genres", "nothing", "leave it out")
+        yield Problem(place, value, "this model knows no genres", "nothing", "leave it out")
     elif not isinstance(value, str) or genre_index(value, facts) is None:
         every = [*names, *(alias for _, aliases in facts.genres for alias in aliases)]
-        yield Problem(path, value, "there is no such genre", ", ".join(names), suggestion(value, every))
+        yield Problem(place, value, "there is no such genre", ", ".join(names), suggestion(value, every))
 
 
 def genre_index(name: str, facts: ModelFacts) -> int | None:
@@ -141,11 +141,11 @@ def genre_index(name: str, facts: ModelFacts) -> int | None:
 
 
 def _limit_check(name: str) -> Check:
-    def check(value: Any, facts: ModelFacts, path: str) -> Iterator[Problem]:
+    def check(value: Any, facts: ModelFacts, place: Place) -> Iterator[Problem]:
         ok, allowed = setting_allows(name, value)
         if not ok:
             yield Problem(
-                path, value, "is not possible", allowed, suggestion(value, settings()[name].choices)
+                place, value, "is not possible", allowed, suggestion(value, settings()[name].choices)
             )
 
     return check
@@ -295,19 +295,19 @@ def _range_of(row: Control | Part) -> dict[str, Any]:
     return {"low": row.low, "high": row.high, "unit": row.unit}
 
 
-def check_control(name: str, value: Any, level: Level, facts: ModelFacts, path: str) -> Iterator[Problem]:
+def check_control(name: str, value: Any, level: Level, facts: ModelFacts, place: Place) -> Iterator[Problem]:
     """Every problem of one control at one place."""
     control = CONTROLS.get(name)
     here = [c.name for c in available_controls(facts) if level in c.levels]
     if control is None:
         allowed = ", ".join(here) or f"this model has none for the {level}"
-        yield Problem(path, value, "there is no such control", allowed, suggestion(name, here))
+        yield Problem(place, value, "there is no such control", allowed, suggestion(name, here))
     elif level not in control.levels:
         places = " or ".join(control.levels)
         message = f"this control belongs to the {places}, not to the {level}"
-        yield Problem(path, value, message, ", ".join(here) or f"none for the {level}")
+        yield Problem(place, value, message, ", ".join(here) or f"none for the {level}")
     elif not (level == "bar" and value is None and control.kind == "dict"):
-        yield from control.check(value, facts, path)
+        yield from control.check(value, facts, place)
 
 
 # --- what a valid request says about a bar --------------------------------------------------------

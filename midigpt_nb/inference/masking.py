@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from midigpt_nb.errors import Problem, RequestValidationError
+from midigpt_nb.errors import Place, Problem, RequestValidationError
 from midigpt_nb.inference.suggest import suggestion
 
 __all__ = ["MASK_MODES", "MaskMode", "resolve_mask_mode", "visible"]
@@ -62,7 +62,15 @@ def resolve_mask_mode(name: str, has_mask_bar: bool) -> MaskMode:
     if name not in MASK_MODES:
         hint = suggestion(name, MASK_MODES)
         raise RequestValidationError(
-            [Problem("config.mask_mode", name, "there is no such mode", ", ".join(MASK_MODES), hint)]
+            [
+                Problem(
+                    Place("config").field("mask_mode"),
+                    name,
+                    "there is no such mode",
+                    ", ".join(MASK_MODES),
+                    hint,
+                )
+            ]
         )
     return MASK_MODES[name]
 

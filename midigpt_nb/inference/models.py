@@ -60,7 +60,7 @@ def known_model(name: str) -> Known:
     if _ALIASES.get(stem, stem) in _PUBLISHED:
         return Known(full)
     raise CheckpointError(
-        f"there is no model named {name!r:.80}; {suggestion_or_names(name, model_names())}; for a file use "
-        "InferenceEngine.from_checkpoint(path), for another repository "
-        "from_pretrained(name, hf_repo='owner/name')"
+        f"there is no model named {name!r:.80} (a file: InferenceEngine.from_checkpoint(path); another "
+        "repository: from_pretrained(name, hf_repo='owner/name')); "
+        f"{suggestion_or_names(name, model_names())}"
     )

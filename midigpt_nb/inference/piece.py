@@ -15,6 +15,7 @@ import numpy as np
 
 from midigpt_nb.inference.growth import ungrown
 from midigpt_nb.inference.notes import Placed, rows
+from midigpt_nb.score.table import distinct_metres
 
 __all__ = ["Cell", "Piece", "metre_map"]
 
@@ -74,11 +75,10 @@ class Piece:
                 _, last = grid.bar_rows(track)
                 metre = (int(grid.bars[last - 1, 1]), int(grid.bars[last - 1, 2]))
                 grid = grid.with_bars(track, [metre] * missing)
-        values = []
-        for track in range(grid.n_tracks):
-            first, last = grid.bar_rows(track)
-            values.append(tuple(known.get((int(n), int(d)), 0) for n, d in grid.bars[first:last, 1:3]))
-        return cls(table, grid, n_bars, unknown, tuple(values), microtiming)
+        present, which = distinct_metres(grid.bars)
+        tokens = np.array([known.get(metre, 0) for metre in present], int)[which]
+        values = tuple(tuple(tokens[slice(*grid.bar_rows(t))].tolist()) for t in range(grid.n_tracks))
+        return cls(table, grid, n_bars, unknown, values, microtiming)
 
     def result(self, written: Collection[Cell]) -> Any:
         """The table to give back: new bars and tracks only as far as they were written."""
@@ -142,8 +142,7 @@ def _with_known_metres(grid: Any, known: Mapping[Metre, int]) -> tuple[Any, froz
 
     if not known:
         return grid, frozenset()
-    present = {(int(n), int(d)) for n, d in np.unique(grid.bars[:, 1:3], axis=0)}
-    if all(metre in known for metre in present):
+    if all(metre in known for metre in distinct_metres(grid.bars)[0]):
         return grid, frozenset()
     bars = np.array(grid.bars)
     unknown = set()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from midigpt_nb.errors import Problem, RequestValidationError
+from midigpt_nb.errors import Place, Problem, RequestValidationError
 
 __all__ = ["is_whole", "plain"]
 
@@ -33,7 +33,7 @@ def plain(value: Any, depth: int = 0) -> Any:
         return value
     if depth > _DEEPEST or len(value) > _LONGEST:
         allowed = f"at most {_LONGEST} values in a list, nested at most {_DEEPEST} deep"
-        raise RequestValidationError([Problem("request", value, "is too large", allowed)])
+        raise RequestValidationError([Problem(Place("request"), value, "is too large", allowed)])
     if isinstance(value, np.ndarray):
         return plain(value.tolist(), depth)
     if isinstance(value, Mapping):

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from midigpt_nb.errors import ContextOverflow, Problem, RequestValidationError
+from midigpt_nb.errors import ContextOverflow, Place, Problem, RequestValidationError
 from midigpt_nb.inference import context_fit
 from midigpt_nb.inference.config import AUTO
 from midigpt_nb.inference.controls import metre_wishes
@@ -150,10 +150,6 @@ class Planner:
         """Bars with the names of their tracks, for a message; both count from 0."""
         return cells_in_words(cells, self.names)
 
-    def result(self, piece: Piece, written: Collection[Cell]) -> Any:
-        """The table to give back: the score's own, with new bars and tracks as far as they were written."""
-        return piece.result(written)
-
     # --- making the plan --------------------------------------------------------------------------
 
     def _planned(self, targets: Targets, window: int) -> list[StepPlan]:
@@ -216,7 +212,6 @@ class Planner:
             order=order,
             limit=self._limit,
             n_bars=self.piece.n_bars,
-            wishes=self.wishes,
         )
         return context_fit.fit(situation, self._windows)
 
@@ -276,8 +271,8 @@ class Planner:
         problems = []
         for track, bar in sorted(used):
             metre = "{}/{}".format(*metre_of(self.piece.table, track, bar))
-            path = f"score.tracks[{track}].bars[{bar}]"
-            problems.append(Problem(path, metre, "the model does not know this metre", known, hint))
+            place = Place("score").field("tracks").entry(track).field("bars").entry(bar)
+            problems.append(Problem(place, metre, "the model does not know this metre", known, hint))
         raise RequestValidationError(problems)
 
 

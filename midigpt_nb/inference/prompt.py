@@ -49,9 +49,8 @@ class Prompt:
     """A step ready to be written. `feed`/`positions` are the tokens the model sees; `length` counts hidden
     ones too.
 
-    `soft`: preferences for the sampler; `controls`: what the step's wishes were made into. `heard`: for each
-    written track the bars of every track that the model sees or writes with it. `tracks`: in the order of the
-    prompt.
+    `controls`: what the step's wishes were made into. `heard`: for each written track the bars of every track
+    that the model sees or writes with it. `tracks`: in the order of the prompt.
     """
 
     feed: NDArray[np.int64]
@@ -64,10 +63,9 @@ class Prompt:
     announced_bars: dict[Cell, dict[str, int]]
     tokens: NDArray[np.int32]
     spans: NDArray[np.int32]
-    soft: Any = None
-    controls: StepControls | None = None
-    heard: dict[int, dict[int, set[int]]] = field(default_factory=dict)
-    tracks: list[int] = field(default_factory=list)
+    controls: StepControls
+    heard: dict[int, dict[int, set[int]]]
+    tracks: list[int]
 
     def fresh_blocks(self) -> list[Block]:
         """Empty blocks for another attempt."""
@@ -136,7 +134,6 @@ class PromptWriter:
             announced_bars=said_bars,
             tokens=tokens,
             spans=spans,
-            soft=controls.soft,
             controls=controls,
             heard={track: view.heard() for track in step.targets},
             tracks=view.order,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from midigpt_nb.errors import Problem, RequestValidationError
+from midigpt_nb.errors import Place, Problem, RequestValidationError
 from midigpt_nb.inference.request import GenerationRequest
 from midigpt_nb.inference.tidy import plain
 
@@ -77,18 +77,28 @@ def session_of_record(record: Mapping[str, Any], score: Score, engine: Inference
     problems = []
     if not isinstance(record, Mapping) or record.get("format") != RECORD_FORMAT:
         given = record.get("format") if isinstance(record, Mapping) else record
-        problems.append(Problem("record.format", given, "is not a record of a generation", RECORD_FORMAT))
+        problems.append(
+            Problem(Place("record").field("format"), given, "is not a record of a generation", RECORD_FORMAT)
+        )
         raise RequestValidationError(problems)
     if record["score_hash"] != score.hash():
         hint = "replay it on the score as it was before the generation"
         problems.append(
-            Problem("record.score_hash", record["score_hash"], "is another score", score.hash(), hint)
+            Problem(
+                Place("record").field("score_hash"),
+                record["score_hash"],
+                "is another score",
+                score.hash(),
+                hint,
+            )
         )
     own = engine.backend.fingerprint()
     given = record["model"]["fingerprint"]
     if given != own:
         hint = f"load the model {record['model']['name']!r} as it was then"
-        problems.append(Problem("record.model.fingerprint", given, "is another model", own, hint))
+        problems.append(
+            Problem(Place("record").field("model").field("fingerprint"), given, "is another model", own, hint)
+        )
     if problems:
         raise RequestValidationError(problems)
     request = GenerationRequest.from_dict(record["request"])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from midigpt_nb.attributes.registry import is_nominal
+from midigpt_nb.attributes.registry import closeness, is_nominal
 from midigpt_nb.inference.chord_control import ATTRIBUTES
 from midigpt_nb.inference.piece import Cell, Piece
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from midigpt_nb.inference.prompt import Wishes
 
 __all__ = ["AttributeReport", "Report", "attribute_report"]
+
+_HEADER = ("track", "bar", "attribute", "requested", "announced", "realised", "met")
 
 
 @dataclass(frozen=True)
@@ -47,15 +49,14 @@ class AttributeReport:
             return None
         if self.realised is None:
             return 0.0
-        if self.name in ATTRIBUTES or is_nominal(self.name):
-            return float(self.requested == self.realised)
-        return 1.0 - abs(self.realised - self.requested) / max(1, self.size - 1)
+        nominal = self.name in ATTRIBUTES or is_nominal(self.name)
+        return closeness(self.requested, self.realised, self.size, nominal)
 
 
 class Report(list[AttributeReport]):
     """The rows of a report: a list that can be asked, and that a notebook shows as a table. `remarks` are
     sentences about asked notes that could not be written, `chords` the chords that were asked for and how far
-    the notes keep to them.
+    the notes keep to them. `words` says values in words, by the attribute's name.
 
     >>> Report([AttributeReport(0, None, "note_density", 10, 4, 4, 5)]).adherence.__round__(2)
     0.89
@@ -66,20 +67,22 @@ class Report(list[AttributeReport]):
         rows: Iterable[AttributeReport] = (),
         remarks: Iterable[str] = (),
         chords: Iterable[ChordRow] = (),
+        words: Mapping[str, Callable[[int], str]] | None = None,
     ) -> None:
         super().__init__(rows)
         self.remarks = list(remarks)
         self.chords = list(chords)
+        self.words = words or {}
 
     @property
     def wishes(self) -> Report:
         """The rows for which something was requested."""
-        return Report(row for row in self if row.requested is not None)
+        return Report((row for row in self if row.requested is not None), words=self.words)
 
     @property
     def missed(self) -> Report:
         """The wishes that were not met exactly."""
-        return Report(row for row in self.wishes if row.adherence != 1.0)
+        return Report((row for row in self.wishes if row.adherence != 1.0), words=self.words)
 
     @property
     def adherence(self) -> float | None:
@@ -89,26 +92,35 @@ class Report(list[AttributeReport]):
     def of(self, track: int, bar: int | None = None) -> Report:
         """The rows of a track (with its bars), or of one bar."""
         here = [row for row in self if row.track == track and (bar is None or row.bar == bar)]
-        return Report(here, chords=[c for c in self.chords if c.track == track and bar in (None, c.bar)])
+        chords = [c for c in self.chords if c.track == track and bar in (None, c.bar)]
+        return Report(here, chords=chords, words=self.words)
 
     def __repr__(self) -> str:
         if not self and not self.chords:
             return "Report(nothing was written)"
-        header = ("track", "bar", "attribute", "requested", "announced", "realised", "")
-        rows = [header, *(_cells(row) for row in self)]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
+        rows = [_HEADER, *(self._cells(row) for row in self)]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
         lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
         return "\n".join([*lines, *_chord_lines(self.chords), self.summary(), *self.remarks])
 
     def _repr_html_(self) -> str:
-        names = ("track", "bar", "attribute", "requested", "announced", "realised", "")
-        head = "".join(f"<th>{name}</th>" for name in names)
-        rows = ("".join(f"<td>{escape(c)}</td>" for c in _cells(row)) for row in self)
+        head = "".join(f"<th>{name}</th>" for name in _HEADER)
+        rows = ("".join(f"<td>{escape(c)}</td>" for c in self._cells(row)) for row in self)
         body = "".join(f"<tr>{row}</tr>" for row in rows)
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         return table + "".join(
             f"<p>{escape(line)}</p>" for line in (*_chord_lines(self.chords), self.summary(), *self.remarks)
         )
+
+    def _cells(self, row: AttributeReport) -> tuple[str, ...]:
+        def text(value: int | None) -> str:
+            words = "" if value is None else self.words.get(row.name, str)(value)
+            return words if value is None or words == str(value) else f"{value} ({words})"
+
+        hit = "" if row.adherence is None else "yes" if row.adherence == 1 else f"{row.adherence:.0%}"
+        bar = "" if row.bar is None else str(row.bar)
+        values = (row.requested, row.announced, row.realised)
+        return (str(row.track), bar, row.name, *map(text, values), hit)
 
     def summary(self) -> str:
         """How many wishes were met, in one line."""
@@ -128,15 +140,6 @@ def _chord_lines(rows: Iterable[ChordRow]) -> list[str]:
         + ("no notes" if row.share is None else f"{row.share:.0%} of the time on its notes")
         for row in rows
     ]
-
-
-def _cells(row: AttributeReport) -> tuple[str, ...]:
-    def text(value: int | None) -> str:
-        return "" if value is None else str(value)
-
-    hit = "" if row.adherence is None else "met" if row.adherence == 1 else f"{row.adherence:.0%}"
-    bar = "" if row.bar is None else str(row.bar)
-    return (str(row.track), bar, row.name, text(row.requested), text(row.announced), text(row.realised), hit)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
@@ -162,7 +165,7 @@ def attribute_report(
     written: dict[int, list[int]] = {}
     for track, bar in sorted(cells):
         written.setdefault(track, []).append(bar)
-    report = Report()
+    report = Report(words={attribute.name: attribute.describe for attribute in analyzer.attributes})
     for track, bars in written.items():
         per_bar = analyzer.bar_values(piece.grid, track)
         said = announced_tracks.get(track, {})

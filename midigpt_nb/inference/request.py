@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from operator import index
 from typing import Any
 
-from midigpt_nb.errors import Problem, RequestValidationError
+from midigpt_nb.errors import Place, Problem, RequestValidationError
 from midigpt_nb.inference.config import InferenceConfig
 from midigpt_nb.inference.plain import plain
 from midigpt_nb.inference.suggest import suggestion_or_names
@@ -16,12 +16,12 @@ from midigpt_nb.inference.suggest import suggestion_or_names
 __all__ = ["GenerationRequest", "TrackPrompt"]
 
 
-def _check_names(cls: type, data: Any, path: str) -> None:
+def _check_names(cls: type, data: Any, place: Place) -> None:
     if not isinstance(data, Mapping):
-        raise RequestValidationError([Problem(path, data, "is not possible", f"a dict of {cls.__name__}")])
+        raise RequestValidationError([Problem(place, data, "is not possible", f"a dict of {cls.__name__}")])
     known = [f.name for f in fields(cls)]
     problems = [
-        Problem(f"{path}.{name}", data[name], "there is no such field", "", suggestion_or_names(name, known))
+        Problem(place.field(name), data[name], "there is no such field", "", suggestion_or_names(name, known))
         for name in data
         if name not in known
     ]
@@ -29,13 +29,13 @@ def _check_names(cls: type, data: Any, path: str) -> None:
         raise RequestValidationError(problems)
 
 
-def _bar_keys(values: Any, path: str) -> dict[int, Any]:
+def _bar_keys(values: Any, place: Place) -> dict[int, Any]:
     """JSON turns bar numbers into text; turn them back."""
     if isinstance(values, Mapping) and all(_is_bar(bar) for bar in values):
         return {int(bar): value for bar, value in values.items()}
     hint = "{4: {'note_density': 5}}"
     raise RequestValidationError(
-        [Problem(path, values, "bars must be numbers", "{bar: {name: value}}", hint)]
+        [Problem(place, values, "bars must be numbers", "{bar: {name: value}}", hint)]
     )
 
 
@@ -44,7 +44,7 @@ def _pairs(cells: Any) -> list[tuple[Any, int]]:
     wrong = "is not a (track, bar) pair of numbers"
     pairs_look_so = "a list such as [(1, 4), (1, 5)], or [(1, bar) for bar in range(4, 8)]"
     if isinstance(cells, str) or not isinstance(cells, Iterable):
-        raise RequestValidationError([Problem("cells", cells, wrong, pairs_look_so)])
+        raise RequestValidationError([Problem(Place("cells"), cells, wrong, pairs_look_so)])
     pairs: list[tuple[Any, int]] = []
     problems: list[Problem] = []
     for i, cell in enumerate(cells):
@@ -52,29 +52,41 @@ def _pairs(cells: Any) -> list[tuple[Any, int]]:
             track, bar = cell
             pairs.append((track if isinstance(track, str) else index(track), index(bar)))
         except (TypeError, ValueError):
-            problems.append(Problem(f"cells[{i}]", cell, wrong, pairs_look_so))
+            problems.append(Problem(Place("cells").entry(i), cell, wrong, pairs_look_so))
     if problems:
         raise RequestValidationError(problems)
     return pairs
 
 
-def _check_by_track(wishes: Any, path: str, example: str) -> None:
+def _check_by_track(wishes: Any, place: Place, example: str) -> None:
     """Wishes are by track; a wish in the place of a track would otherwise be left out in silence."""
     if wishes is None or (isinstance(wishes, Mapping) and all(hasattr(key, "__index__") for key in wishes)):
         return
     allowed = f"a track's number and its wishes, such as {example}"
-    raise RequestValidationError([Problem(path, wishes, "is not by track", allowed)])
+    raise RequestValidationError([Problem(place, wishes, "is not by track", allowed)])
 
 
-def _copied(value: Any, path: str) -> Any:
+def _check_by_bar(wishes: Mapping[int, Any] | None) -> None:
+    """The wishes of each track are by bar; without their bar they would be left out in silence."""
+    for track, own in (wishes or {}).items():
+        if not (isinstance(own, Mapping) and all(hasattr(bar, "__index__") for bar in own)):
+            place = Place("bar_attributes").entry(track)
+            allowed = "a bar's number and its wishes, such as {4: {'bar_note_density': 8}}"
+            raise RequestValidationError([Problem(place, own, "is not by bar", allowed)])
+
+
+def _copied(value: Any, place: Place) -> Any:
     try:
         return deepcopy(value)
     except RecursionError:
-        raise RequestValidationError([Problem(path, value, "is nested too deep")]) from None
+        raise RequestValidationError([Problem(place, value, "is nested too deep")]) from None
 
 
 def _is_bar(key: Any) -> bool:
     return key.isdecimal() if isinstance(key, str) else isinstance(key, int) and not isinstance(key, bool)
+
+
+_ALONE = Place("track")  # a prompt that is in no request
 
 
 @dataclass
@@ -101,14 +113,14 @@ class TrackPrompt:
     new: dict[str, Any] | None = None
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], path: str = "track") -> TrackPrompt:
+    def from_dict(cls, data: Mapping[str, Any], place: Place = _ALONE) -> TrackPrompt:
         """A prompt from JSON-like data; bar keys may be text. Unknown or missing names raise
         `RequestValidationError`.
         """
-        _check_names(cls, data, path)
+        _check_names(cls, data, place)
         missing = [
             Problem(
-                f"{path}.{name}", None, "is required", "a track index" if name == "id" else "a list of bars"
+                place.field(name), None, "is required", "a track index" if name == "id" else "a list of bars"
             )
             for name in ("id", "bars")
             if name not in data
@@ -118,8 +130,8 @@ class TrackPrompt:
         values = dict(data)
         for name in ("bar_attributes", "bar_controls"):
             if name in values:
-                values[name] = _bar_keys(values[name], f"{path}.{name}")
-        return cls(**_copied(values, path))
+                values[name] = _bar_keys(values[name], place.field(name))
+        return cls(**_copied(values, place))
 
     def to_dict(self) -> dict[str, Any]:
         """The prompt as plain data for JSON, without fields that say nothing; `from_dict` reads it.
@@ -151,16 +163,16 @@ class GenerationRequest:
         """A request from JSON-like data. Unknown names raise `RequestValidationError`, all of them at
         once.
         """
-        _check_names(cls, data, "request")
+        _check_names(cls, data, Place("request"))
         problems: list[Problem] = []
         tracks: list[TrackPrompt] = []
         listed = data.get("tracks", [])
         if not isinstance(listed, list | tuple):
-            problems.append(Problem("tracks", listed, "is not possible", "a list of tracks"))
+            problems.append(Problem(Place("tracks"), listed, "is not possible", "a list of tracks"))
             listed = []
         for i, track in enumerate(listed):
             try:
-                tracks.append(TrackPrompt.from_dict(track, f"tracks[{i}]"))
+                tracks.append(TrackPrompt.from_dict(track, Place("tracks").entry(i)))
             except RequestValidationError as error:
                 problems += error.problems
         config = InferenceConfig()
@@ -170,7 +182,9 @@ class GenerationRequest:
             problems += error.problems
         if problems:
             raise RequestValidationError(problems)
-        return cls(tracks=tracks, config=config, controls=_copied(data.get("controls", {}), "controls"))
+        return cls(
+            tracks=tracks, config=config, controls=_copied(data.get("controls", {}), Place("controls"))
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The request as plain data for JSON; `from_dict` makes an equal request of it.
@@ -205,17 +219,19 @@ class GenerationRequest:
         bars: dict[int, list[int]] = {}
         for track, bar in sorted(set(_pairs(cells)), key=lambda cell: (str(type(cell[0])), cell)):
             bars.setdefault(track, []).append(bar)
-        _check_by_track(attributes, "attributes", "{1: {'note_density': 8}}")
-        _check_by_track(bar_attributes, "bar_attributes", "{1: {4: {'bar_note_density': 8}}}")
+        _check_by_track(attributes, Place("attributes"), "{1: {'note_density': 8}}")
+        _check_by_track(bar_attributes, Place("bar_attributes"), "{1: {4: {'bar_note_density': 8}}}")
+        _check_by_bar(bar_attributes)
         per_bar = bar_attributes or {}
         tracks = [
             TrackPrompt(
                 id=track,
                 bars=wanted,
                 attributes=dict((attributes or {}).get(track, {})),
-                bar_attributes={b: dict(v) for b, v in per_bar.get(track, {}).items() if b in wanted and v},
+                bar_attributes={b: dict(own[b]) for b in wanted if own.get(b)},
             )
             for track, wanted in bars.items()
+            for own in (per_bar.get(track, {}),)
         ]
         auto = {"model_dim": "auto", "bars_per_step": "auto", "tracks_per_step": "auto"}
         return cls(tracks=tracks, config=InferenceConfig.from_dict({**auto, **config}))

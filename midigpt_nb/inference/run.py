@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "TakeRun", "drive"]
 
+WIDTH = 8
+"""Pieces of work (takes) that are done side by side."""
+
 
 @dataclass
 class Progress:
@@ -106,7 +109,7 @@ class TakeRun:
     def score(self) -> Score:
         """The score with every finished bar."""
         p = self.progress
-        return self.base.with_table(self.planner.result(p.piece, p.written)) if p.written else self.base
+        return self.base.with_table(p.piece.result(p.written)) if p.written else self.base
 
     @property
     def missing(self) -> list[Cell]:
@@ -196,16 +199,19 @@ class TakeRun:
         except GenerationError as failure:
             self.status = "budget" if isinstance(failure, BudgetSpent) else "failed"
             self.error = failure
-        except NotNumbers as failure:
-            self.status = "failed"
-            self.error = self.engine.no_numbers()
-            self.error.__cause__ = failure
-        except Exception as failure:  # the model broke: say so, and keep what was finished
-            self.status = "failed"
-            self.error = GenerationError(f"the model failed ({type(failure).__name__}: {failure})")
-            self.error.__cause__ = failure
+        except Exception as failure:
+            self.broke(failure)
         if self.error is not None:
             self.error.partial = self.score
+
+    def broke(self, failure: Exception) -> None:
+        """The model broke: say so; what was finished is kept."""
+        if isinstance(failure, NotNumbers):
+            self.error = self.engine.no_numbers()
+        else:
+            self.error = GenerationError(f"the model failed ({type(failure).__name__}: {failure})")
+        self.error.__cause__ = failure
+        self.status, self.error.partial = "failed", self.score
 
     def _steps(self) -> Generator[Event | None, None, bool]:
         """All steps; what did not fit again with a narrower window. True when it was stopped on the way."""
@@ -319,9 +325,9 @@ def announce(said: Said, outcome: Outcome, symbols: Any) -> None:
 
 
 def drive(
-    works: Sequence[tuple[int, Iterator[Event | None]]], loop: DecodeLoop, width: int = 8
+    works: Sequence[tuple[int, Iterator[Event | None]]], loop: DecodeLoop
 ) -> Generator[Any, None, None]:
-    """Run several pieces of work over one decode loop, at most `width` at a time; their events as they come,
+    """Run several pieces of work over one decode loop, at most `WIDTH` at a time; their events as they come,
     each with its take. Every work goes on until it needs the model, then all of them get one round.
 
     With a patient loop it also yields None where the program may do something else.
@@ -330,7 +336,7 @@ def drive(
     active: list[tuple[int, Iterator[Event | None]]] = []
     try:
         while waiting or active:
-            while waiting and len(active) < width:
+            while waiting and len(active) < WIDTH:
                 active.append(waiting.pop(0))
             for entry in list(active):
                 take, work = entry

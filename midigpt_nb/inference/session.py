@@ -10,7 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
 from midigpt_nb.attributes.tables import counted
-from midigpt_nb.errors import GenerationCancelled, Problem, RequestValidationError
+from midigpt_nb.errors import GenerationCancelled, Place, Problem, RequestValidationError
 from midigpt_nb.inference.adherence import BEST_OF, repair, retold
 from midigpt_nb.inference.background import Flag, in_background
 from midigpt_nb.inference.events import AttemptRejected, BarFinished, Event, Finished
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["SamplingSession", "SessionProgress", "TokenLog", "TokenLogger"]
 
 OnFailure = Literal["raise", "partial"]
-WIDTH = 8
-"""Takes that are written side by side."""
 
 
 @dataclass(frozen=True)
@@ -270,15 +268,17 @@ class SamplingSession:
 
     def _refuse_too_few(self, n: int) -> None:
         if not is_whole(plain(n)):
-            raise RequestValidationError([Problem("n", n, "is no number of takes", "a whole number >= 1")])
+            raise RequestValidationError(
+                [Problem(Place("n"), n, "is no number of takes", "a whole number >= 1")]
+            )
         if n < 1:
-            raise RequestValidationError([Problem("n", n, "is too few", ">= 1")])
+            raise RequestValidationError([Problem(Place("n"), n, "is too few", ">= 1")])
 
     def _takes(self, call: _Call, n: int) -> Iterator[Any]:
         runs = call.runs = [self._take_run(call, i, keep_going=False) for i in range(n)]
         self._main = runs[0]
         works = [(run.take, _ended(run)) for run in runs]
-        yield from self._listened(call, drive(works, call.loop, WIDTH))
+        yield from self._listened(call, drive(works, call.loop))
         if call.loop.patient:
             yield None
         self._settle(runs[self.last_takes().best.number])
@@ -297,7 +297,9 @@ class SamplingSession:
     def _refuse_to_only_plan(self) -> None:
         if self._config.plan_only:
             message = "this request is only to be planned"
-            problem = Problem("config.plan_only", True, message, "False", "use plan_summary()")
+            problem = Problem(
+                Place("config").field("plan_only"), True, message, "False", "use plan_summary()"
+            )
             raise RequestValidationError([problem])
 
     def _begin(self, flag: Flag | None = None) -> _Call:
@@ -352,7 +354,7 @@ class SamplingSession:
         works = [(run.take, run.work()) for run in runs]
         # With a budget one take is finished before the others begin: better one than eight beginnings.
         alone = 1 if self._config.max_tokens or self._config.max_seconds else 0
-        for event in chain(drive(works[:alone], call.loop, WIDTH), drive(works[alone:], call.loop, WIDTH)):
+        for event in chain(drive(works[:alone], call.loop), drive(works[alone:], call.loop)):
             if event is None:
                 yield event
             elif event.take == 0:
@@ -372,6 +374,8 @@ class SamplingSession:
             yield from drive([(0, repair(best))], call.loop)
             if call.loop.stopped == "cancelled":
                 best.status = "cancelled"
+            elif call.loop.failure is not None:
+                best.broke(call.loop.failure)
         self._settle(best)
         yield replace(best.finished(), tokens=call.limits.tokens, take=0)
 
@@ -527,7 +531,7 @@ class SamplingSession:
 def _keeps_going(on_failure: str) -> bool:
     if on_failure not in ("raise", "partial"):
         raise RequestValidationError(
-            [Problem("on_failure", on_failure, "there is no such choice", "'raise', 'partial'")]
+            [Problem(Place("on_failure"), on_failure, "there is no such choice", "'raise', 'partial'")]
         )
     return on_failure == "partial"
 

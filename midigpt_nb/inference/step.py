@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from midigpt_nb.errors import NoAcceptableCandidate
 from midigpt_nb.inference.acceptance import judge
+from midigpt_nb.inference.config import capped
 from midigpt_nb.inference.events import AttemptRejected, Event
 from midigpt_nb.inference.notes import Block, NoteParser, NotePlacer, Placed
 from midigpt_nb.inference.piece import Cell, Piece
@@ -116,11 +117,11 @@ class StepRunner:
         max_context: int,
         end_tokens: Mapping[bool, int],
         counter: Callable[[int, int, int], None],
+        clock: Callable[[float], None],
+        bar_lengths: Sequence[int] | None,
+        may_be_empty: Callable[[Cell], bool],
+        watch: Callable[[], Any] | None,
         in_words: Callable[[Iterable[Cell]], str],
-        clock: Callable[[float], None] = lambda seconds: None,
-        bar_lengths: Sequence[int] | None = None,
-        watch: Callable[[], Any] | None = None,
-        may_be_empty: Callable[[Cell], bool] = lambda cell: False,
     ) -> None:
         self._loop, self._symbols, self._config = loop, symbols, config
         self._seed, self._candidate = seed, candidate
@@ -242,11 +243,10 @@ class StepRunner:
 
     def _row(self, index: int, number: int, step: StepPlan, prompt: Prompt) -> Row:
         c = self._config
-        temperature = c.temperature * min(c.temperature_escalation, 3.0) ** min(number, 1000)
+        temperature = c.temperature * capped(c, "temperature_escalation") ** min(number, 1000)
         matcher = prompt.matcher.fork()
         stream = SeedStream(self._seed, self._candidate, index, number)
-        if prompt.controls is not None:
-            prompt.controls.redraw(matcher, stream)
+        prompt.controls.redraw(matcher, stream)
         return Row(
             matcher=matcher,
             stream=stream,
@@ -255,7 +255,7 @@ class StepRunner:
             n_ends=len(prompt.blocks),
             budget=self._max_context - prompt.length - 1,
             next_position=prompt.length,
-            soft=prompt.soft,
+            soft=prompt.controls.soft,
             watch=self._watch() if self._watch is not None else None,
         )
 

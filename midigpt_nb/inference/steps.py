@@ -80,10 +80,10 @@ class Wishes:
                 tracks[prompt.id] = dict(prompt.attributes)
             for bar, values in prompt.bar_attributes.items():
                 for name, value in values.items():
-                    level, real = _place(analyzer, name)
-                    if real:
-                        cells = bars if level == "bar" else steps
-                        cells[prompt.id, bar] = {**cells.get((prompt.id, bar), {}), real: value}
+                    row = analyzer.bar_wish(name)
+                    if row is not None and row.emitted:
+                        cells = bars if row.level == "bar" else steps
+                        cells[prompt.id, bar] = {**cells.get((prompt.id, bar), {}), row.name: value}
         return cls(tracks, bars, steps)
 
     def step_levels(self, track: int, bar: int) -> dict[str, int]:
@@ -103,15 +103,6 @@ class Wishes:
     def of_bar(self, track: int, bar: int) -> dict[str, int]:
         """Everything requested for one bar beyond what holds for the whole track."""
         return {**self.steps.get((track, bar), {}), **self.bars.get((track, bar), {})}
-
-
-def _place(analyzer: AttributeAnalyzer, name: str) -> tuple[str, str]:
-    """Level and real name of a per-bar wish: the bar's `name` or `bar_name`, else the track's."""
-    for real, level in ((name, "bar"), (f"bar_{name}", "bar"), (name, "track")):
-        row = analyzer.get(real)
-        if row is not None and row.level == level and row.emitted:
-            return level, real
-    return "", ""
 
 
 def chosen_targets(request: GenerationRequest, seed: int) -> Targets:

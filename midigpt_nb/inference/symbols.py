@@ -14,23 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Symbols"]
 
-_STRUCTURE = [
-    "Bar",
-    "BarEnd",
-    "Delta",
-    "DeltaDirection",
-    "FillInEnd",
-    "FillInPlaceholder",
-    "FillInStart",
-    "Instrument",
-    "NoteDuration",
-    "NoteOnset",
-    "TimeAbsolutePos",
-    "TimeSig",
-    "Track",
-    "TrackEnd",
-    "VelocityLevel",
-]
 _CONTENT = (
     "TimeAbsolutePos",
     "NoteOnset",
@@ -45,9 +28,9 @@ _CONTENT = (
 class Symbols:
     """Type number and value per token id, and the facts the sampler and the note parser need.
 
-    `types[id]`, `values[id]`; one attribute per structural type with its type number (-1 when the model lacks
-    it); `content[id]`: the token describes a note; `velocities[level]`; `track_slots`/`bar_slots`: attribute
-    name -> column.
+    `types[id]`, `values[id]`; one attribute per structural type with its type number (when the model lacks
+    it, a number below 0 that no other has); `content[id]`: the token describes a note; `velocities[level]`;
+    `track_slots`/`bar_slots`: attribute name -> column.
     """
 
     NoteOnset: int
@@ -62,9 +45,7 @@ class Symbols:
     Bar: int
     BarEnd: int
     Track: int
-    TrackEnd: int
     TimeSig: int
-    Instrument: int
 
     def __init__(self, vocab: Any, analyzer: AttributeAnalyzer) -> None:
         self.size = int(vocab.size)
@@ -74,8 +55,8 @@ class Symbols:
         self.type_names = list(numbers)
         self.types = [numbers[name] for name in names]
         self.values = [int(value) for _, value in decoded]
-        for name in _STRUCTURE:
-            setattr(self, name, numbers.get(name, -1 - _STRUCTURE.index(name)))
+        for i, name in enumerate(Symbols.__annotations__):
+            setattr(self, name, numbers.get(name, -1 - i))
         self.content = np.array([name in _CONTENT for name in names], dtype=bool)
         self.track_slots = _slots(vocab.track_slots, analyzer, "track")
         self.bar_slots = _slots(vocab.bar_slots, analyzer, "bar")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-from midigpt_nb.errors import Problem, RequestValidationError
+from midigpt_nb.errors import Place, Problem, RequestValidationError
 from midigpt_nb.inference.config import InferenceConfig
 from midigpt_nb.inference.plain import is_whole, plain
 from midigpt_nb.inference.request import GenerationRequest, TrackPrompt
@@ -58,17 +58,21 @@ def tidied(request: GenerationRequest) -> GenerationRequest:
     if not isinstance(request, GenerationRequest):
         hint = "GenerationRequest.from_dict(...) makes one of a dict"
         raise RequestValidationError(
-            [Problem("request", request, "is not a request", "a GenerationRequest", hint)]
+            [Problem(Place("request"), request, "is not a request", "a GenerationRequest", hint)]
         )
     problems: list[Problem] = []
     tracks = _tracks(request.tracks, problems)
     config, controls = request.config, plain(request.controls)
     if not isinstance(config, InferenceConfig):
         hint = "InferenceConfig.from_dict(...) makes one of a dict"
-        problems.append(Problem("config", config, "is not a set of settings", "an InferenceConfig", hint))
+        problems.append(
+            Problem(Place("config"), config, "is not a set of settings", "an InferenceConfig", hint)
+        )
     if not _is_named(controls):
         problems.append(
-            Problem("controls", request.controls, "is not possible", "a dict {name: value}", "{} for none")
+            Problem(
+                Place("controls"), request.controls, "is not possible", "a dict {name: value}", "{} for none"
+            )
         )
     if problems:
         raise RequestValidationError(problems)
@@ -79,20 +83,20 @@ def tidied(request: GenerationRequest) -> GenerationRequest:
 def _tracks(tracks: Any, problems: list[Problem]) -> list[TrackPrompt]:
     if not isinstance(tracks, list | tuple):
         hint = "put a single one in [ ]"
-        problems.append(Problem("tracks", tracks, "is not possible", "a list of TrackPrompt", hint))
+        problems.append(Problem(Place("tracks"), tracks, "is not possible", "a list of TrackPrompt", hint))
         return []
-    return [_prompt(track, f"tracks[{i}]", problems) for i, track in enumerate(tracks)]
+    return [_prompt(track, Place("tracks").entry(i), problems) for i, track in enumerate(tracks)]
 
 
-def _prompt(prompt: Any, path: str, problems: list[Problem]) -> TrackPrompt:
+def _prompt(prompt: Any, place: Place, problems: list[Problem]) -> TrackPrompt:
     if not isinstance(prompt, TrackPrompt):
         hint = "TrackPrompt.from_dict(...) makes one of a dict"
-        problems.append(Problem(path, prompt, "is not a track prompt", "a TrackPrompt", hint))
+        problems.append(Problem(place, prompt, "is not a track prompt", "a TrackPrompt", hint))
         return TrackPrompt(0)
     values = {name: plain(getattr(prompt, name)) for name in _PROMPT}
     for name, (fits, words, example) in _PROMPT.items():
         if not fits(values[name]):
             problems.append(
-                Problem(f"{path}.{name}", getattr(prompt, name), "is not possible", words, example)
+                Problem(place.field(name), getattr(prompt, name), "is not possible", words, example)
             )
     return TrackPrompt(**values)

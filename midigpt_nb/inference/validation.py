@@ -7,12 +7,11 @@ Score tracks without a prompt are context, so a request only names what it is ab
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from midigpt_nb.errors import Problem, RequestValidationError, ScoreError, brief
+from midigpt_nb.errors import Place, Problem, RequestValidationError, ScoreError, brief
 from midigpt_nb.inference.case import (
     MOST_APPENDED,
     Case,
@@ -30,9 +29,7 @@ from midigpt_nb.inference.suggest import suggestion
 from midigpt_nb.inference.tidy import is_whole, plain, tidied
 from midigpt_nb.inference.warnings_of import warnings_of
 from midigpt_nb.inference.wish_rules import (
-    bar_attribute_name,
     bar_attributes,
-    bar_wish,
     controls,
     impossible_together,
     metre_changes,
@@ -48,8 +45,6 @@ if TYPE_CHECKING:
 __all__ = [
     "RULES",
     "Case",
-    "bar_attribute_name",
-    "bar_wish",
     "checked_request",
     "request_warnings",
     "validate_request",
@@ -69,7 +64,7 @@ def setting_types(case: Case) -> Iterator[Problem]:
         if not ok:
             usual = f"{getattr(default, name)!r} is the default"
             hint = suggestion(value, setting.choices) if setting.choices else usual
-            yield Problem(f"config.{name}", value, "is not possible", allowed, hint)
+            yield Problem(Place("config").field(name), value, "is not possible", allowed, hint)
 
 
 def window_sizes(case: Case) -> Iterator[Problem]:
@@ -78,7 +73,10 @@ def window_sizes(case: Case) -> Iterator[Problem]:
     if is_whole(config.model_dim) and config.model_dim != AUTO and config.model_dim not in case.num_bars_map:
         allowed = ", ".join(str(n) for n in case.num_bars_map)
         yield Problem(
-            "config.model_dim", config.model_dim, "is not a window this model knows", f"{allowed}, 'auto'"
+            Place("config").field("model_dim"),
+            config.model_dim,
+            "is not a window this model knows",
+            f"{allowed}, 'auto'",
         )
     elif (
         is_whole(config.model_dim)
@@ -87,7 +85,10 @@ def window_sizes(case: Case) -> Iterator[Problem]:
         and config.bars_per_step > config.model_dim
     ):
         yield Problem(
-            "config.bars_per_step", config.bars_per_step, "is wider than the window", f"0..{config.model_dim}"
+            Place("config").field("bars_per_step"),
+            config.bars_per_step,
+            "is wider than the window",
+            f"0..{config.model_dim}",
         )
 
 
@@ -98,17 +99,25 @@ def filter_pairs(case: Case) -> Iterator[Problem]:
         return
     if c.mask_p > 0 and c.top_p < 1 and c.mask_p >= c.top_p:
         yield Problem(
-            "config.mask_p", c.mask_p, "would remove all that top_p keeps", f"< top_p ({c.top_p:g})"
+            Place("config").field("mask_p"),
+            c.mask_p,
+            "would remove all that top_p keeps",
+            f"< top_p ({c.top_p:g})",
         )
     if c.mask_k > 0 and c.top_k > 0 and c.mask_k >= c.top_k:
-        yield Problem("config.mask_k", c.mask_k, "would remove all that top_k keeps", f"< top_k ({c.top_k})")
+        yield Problem(
+            Place("config").field("mask_k"),
+            c.mask_k,
+            "would remove all that top_k keeps",
+            f"< top_k ({c.top_k})",
+        )
 
 
 def mask_mode(case: Case) -> Iterator[Problem]:
     """`token` needs a model trained with it."""
     if case.request.config.mask_mode == "token" and not case.has_mask_bar:
         yield Problem(
-            "config.mask_mode",
+            Place("config").field("mask_mode"),
             "token",
             "this model has no token for hidden bars",
             "'auto', 'attention', 'attention_skip', 'remove'",
@@ -119,28 +128,32 @@ def score_shape(case: Case) -> Iterator[Problem]:
     """The score has tracks of equal length."""
     if not case.n_bars:
         hint = "new={'instrument': ...} in a TrackPrompt adds one"
-        yield Problem("score", 0, "has no tracks", "at least one track", hint)
+        yield Problem(Place("score"), 0, "has no tracks", "at least one track", hint)
     elif min(case.n_bars) != max(case.n_bars):
-        yield Problem("score", case.n_bars, "its tracks differ in their number of bars", "equal numbers")
+        yield Problem(
+            Place("score"), case.n_bars, "its tracks differ in their number of bars", "equal numbers"
+        )
     elif case.n_bars[0] == 0 and case.n_score_tracks:
-        yield Problem("score", 0, "has no bars", "at least one bar")
+        yield Problem(Place("score"), 0, "has no bars", "at least one bar")
 
 
 def track_ids(case: Case) -> Iterator[Problem]:
     """Prompts name existing tracks or ones to be added, each once."""
     if not case.request.tracks:
-        yield Problem("tracks", [], "there is nothing to do", "at least one (track, bar) or TrackPrompt")
+        yield Problem(
+            Place("tracks"), [], "there is nothing to do", "at least one (track, bar) or TrackPrompt"
+        )
     seen: set[Any] = set()
     for i, prompt in enumerate(case.request.tracks):
-        path = f"tracks[{i}].id"
+        place = Place("tracks").entry(i).field("id")
         if prompt.new is not None and not case.n_score_tracks <= prompt.id < case.n_tracks:
             numbered = case.n_score_tracks + len(new_tracks(case.request, case.n_score_tracks))
-            yield Problem(path, prompt.id, "new tracks are numbered on from the last one", str(numbered))
+            yield Problem(place, prompt.id, "new tracks are numbered on from the last one", str(numbered))
         elif not 0 <= prompt.id < case.n_tracks:
             hint = "new={'instrument': ...} adds a track" if prompt.id == case.n_score_tracks else ""
-            yield Problem(path, prompt.id, "there is no such track", case.track_range, hint)
+            yield Problem(place, prompt.id, "there is no such track", case.track_range, hint)
         elif prompt.id in seen:
-            yield Problem(path, prompt.id, "this track already has a prompt", "one prompt per track")
+            yield Problem(place, prompt.id, "this track already has a prompt", "one prompt per track")
         else:
             seen.add(prompt.id)
 
@@ -150,15 +163,15 @@ def added_tracks(case: Case) -> Iterator[Problem]:
     for i, prompt in enumerate(case.request.tracks):
         if prompt.new is None:
             continue
-        path = f"tracks[{i}]"
+        place = Place("tracks").entry(i)
         if prompt.ignore:
-            yield Problem(f"{path}.ignore", True, "a new track holds nothing yet", "False")
+            yield Problem(place.field("ignore"), True, "a new track holds nothing yet", "False")
         elif not prompt.autoregressive and not prompt.bars:
             message = "which bars of the new track are to be written?"
             hint = "autoregressive=True writes all of it"
-            yield Problem(f"{path}.bars", prompt.bars, message, "a list of bars", hint)
+            yield Problem(place.field("bars"), prompt.bars, message, "a list of bars", hint)
         for name, value in prompt.new.items():
-            here = f"{path}.new[{name!r}]"
+            here = place.field("new").entry(name)
             if name not in ("instrument", "track_type"):
                 known = ("instrument", "track_type")
                 yield Problem(
@@ -180,21 +193,26 @@ def context_ids(case: Case) -> Iterator[Problem]:
         ids = getattr(case.request.config, name)
         for id_ in whole_numbers(ids) if isinstance(ids, list) else ():
             if not 0 <= id_ < case.n_tracks:
-                yield Problem(f"config.{name}", id_, "there is no such track", case.track_range)
+                yield Problem(Place("config").field(name), id_, "there is no such track", case.track_range)
 
 
 def roles(case: Case) -> Iterator[Problem]:
     """A track is either written or ignored; hidden bars are not written bars."""
-    for path, prompt in case.prompts():
+    for place, prompt in case.prompts():
         if prompt.ignore and prompt.autoregressive:
             yield Problem(
-                f"{path}.ignore", True, "an ignored track cannot be continued", "ignore or autoregressive"
+                place.field("ignore"),
+                True,
+                "an ignored track cannot be continued",
+                "ignore or autoregressive",
             )
         if prompt.ignore and prompt.bars:
-            yield Problem(f"{path}.bars", prompt.bars, "an ignored track cannot be written", "[] with ignore")
+            yield Problem(
+                place.field("bars"), prompt.bars, "an ignored track cannot be written", "[] with ignore"
+            )
         if prompt.ignore and prompt.mask_bars:
             yield Problem(
-                f"{path}.mask_bars",
+                place.field("mask_bars"),
                 prompt.mask_bars,
                 "an ignored track is not shown anyway",
                 "[] with ignore",
@@ -202,44 +220,49 @@ def roles(case: Case) -> Iterator[Problem]:
         both = sorted(set(whole_numbers(prompt.bars)) & set(whole_numbers(prompt.mask_bars)))
         if both:
             yield Problem(
-                f"{path}.mask_bars", both, "these bars are to be written", "bars that are not in `bars`"
+                place.field("mask_bars"), both, "these bars are to be written", "bars that are not in `bars`"
             )
 
 
 def bar_numbers(case: Case) -> Iterator[Problem]:
     """Bars exist; what an autoregressive track writes reaches to the end of the piece or past it."""
-    for path, prompt in case.prompts():
+    for place, prompt in case.prompts():
         n = case.n_bars[prompt.id]
         for name in ("bars", "mask_bars"):
             end = n + MOST_APPENDED if prompt.autoregressive and name == "bars" else n
             wrong = [b for b in getattr(prompt, name) if not is_whole(b) or not 0 <= b < end]
             if wrong and end > n:
                 message = f"a continuation adds {MOST_APPENDED} bars at most"
-                yield Problem(f"{path}.bars", wrong, message, f"0..{end - 1}")
+                yield Problem(place.field("bars"), wrong, message, f"0..{end - 1}")
             elif wrong:
                 hint = "autoregressive=True adds bars" if name == "bars" and (n in wrong or not n) else ""
                 allowed = f"0..{n - 1}" if n else "none: there are no bars yet"
-                yield Problem(f"{path}.{name}", wrong, "there are no such bars", allowed, hint)
+                yield Problem(place.field(name), wrong, "there are no such bars", allowed, hint)
         if prompt.autoregressive:
-            yield from _to_the_end(path, prompt, n)
+            yield from _to_the_end(place, prompt, n)
 
 
-def _to_the_end(path: str, prompt: TrackPrompt, n: int) -> Iterator[Problem]:
+def _to_the_end(place: Place, prompt: TrackPrompt, n: int) -> Iterator[Problem]:
     bars = sorted(whole_numbers(prompt.bars))
     if not bars or bars[0] < 0:
         return
     if bars != list(range(bars[0], bars[0] + len(bars))) or bars[-1] < n - 1 or bars[0] > n:
         message = "a continued track is written from one bar to the end, without gaps or repeats"
-        yield Problem(f"{path}.bars", prompt.bars, message, f"[k, ..., {n - 1}], further, or []")
+        yield Problem(
+            place.field("bars"),
+            prompt.bars,
+            message,
+            f"all bars from one of them to the last, {n - 1}, or beyond it; [] for all",
+        )
 
 
 def future_targets(case: Case) -> Iterator[Problem]:
     """A bar marked as hidden in the score cannot be written."""
-    for path, prompt in case.prompts():
+    for place, prompt in case.prompts():
         wrong = [b for b in case.written(prompt) if (prompt.id, b) in case.futures]
         if wrong:
             yield Problem(
-                f"{path}.bars", wrong, "the score marks these bars as future", "bars with future=False"
+                place.field("bars"), wrong, "the score marks these bars as future", "bars with future=False"
             )
 
 
@@ -249,13 +272,13 @@ def anything(case: Case) -> Iterator[Problem]:
     written = [p for p in prompts if case.written(p)]
     if prompts and not written:
         yield Problem(
-            "tracks",
+            Place("tracks"),
             [p.bars for p in prompts],
             "no bar is asked for",
             "`bars` of some track, or autoregressive=True",
         )
     if any(not p.autoregressive for p in written) and not case.supports_infill:
-        yield Problem("tracks", "bars", "this model cannot fill in bars", "autoregressive=True")
+        yield Problem(Place("tracks"), "bars", "this model cannot fill in bars", "autoregressive=True")
 
 
 RULES: tuple[Rule, ...] = (
@@ -283,20 +306,21 @@ def problems_of(case: Case, names: Sequence[str] = ()) -> list[Problem]:
     """What every rule says, in the order of the table. `names` are those of the score's tracks."""
     case = replace(case, names=names)
     found = (problem for rule in RULES for problem in rule(case))
-    return [replace(problem, track=_track_in_words(case, problem.path)) for problem in found]
+    return [replace(problem, track=_track_in_words(case, problem.place)) for problem in found]
 
 
 def _plain_problems(found: Sequence[Problem], request: GenerationRequest, score: Score) -> list[Problem]:
     """What cannot be made plain, before there is a case: the same with the names of the tracks."""
     names, named = score.track_names, []
     for problem in found:
-        place = re.match(r"tracks\[(\d+)\]\.(\w+)", problem.path)
-        if place is None:
+        number = problem.place.prompt
+        prompt = None if number is None else request.tracks[number]
+        if not isinstance(prompt, TrackPrompt):
             named.append(problem)
-        elif place[2] == "id":
+        elif problem.place.steps[1:] == ("id",):
             named.append(_with_choices_of_tracks(problem, names))
         else:
-            id_ = plain(request.tracks[int(place[1])].id)
+            id_ = plain(prompt.id)
             known = is_whole(id_) and 0 <= id_ < len(names)
             named.append(replace(problem, track=f"track {id_} {brief(names[id_])}" if known else ""))
     return named
@@ -315,23 +339,19 @@ def _with_choices_of_tracks(problem: Problem, names: Sequence[str]) -> Problem:
     return replace(problem, allowed=f"{problem.allowed}: {tracks_in_words(names)}") if names else problem
 
 
-def _track_in_words(case: Case, path: str) -> str:
+def _track_in_words(case: Case, place: Place) -> str:
     """The track that a place in the request or the score is about: "track 2 'Bass'"; '' when it is about
     none.
     """
-    place = re.match(r"(score\.)?tracks\[(\d+)\]", path)
-    if place is None:
-        return ""
-    number = int(place[2])
-    track = number if place[1] else case.request.tracks[number].id
-    return case.track_in_words(track) if 0 <= track < case.n_tracks else ""
+    track = place.score_track if place.prompt is None else case.request.tracks[place.prompt].id
+    return case.track_in_words(track) if track is not None and 0 <= track < case.n_tracks else ""
 
 
 def _warnings(case: Case, score: Score, encoder_config: Any) -> list[str]:
     """The warnings, each with the track it is about."""
     texts, case = [], replace(case, names=score.track_names)
-    for text in warnings_of(case, tuple(encoder_config.pitch_range)):
-        track = _track_in_words(case, text)
+    for place, text in warnings_of(case, tuple(encoder_config.pitch_range)):
+        track = _track_in_words(case, place)
         texts.append(f"{text} ({track})" if track else text)
     return texts
 
@@ -370,6 +390,9 @@ def checked_request(
     """`validate_request` and `request_warnings` in one: the normalised copy and the warnings, nothing
     logged.
     """
+    if not hasattr(score, "table"):
+        hint = "Score.from_midi(path) reads a file"
+        raise RequestValidationError([Problem(Place("score"), score, "is not a score", "a Score", hint)])
     try:
         request = tidied(request)
     except RequestValidationError as error:

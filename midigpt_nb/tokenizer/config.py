@@ -14,11 +14,10 @@ from difflib import get_close_matches
 from typing import Any
 
 from midigpt_nb import _core
+from midigpt_nb.attributes.registry import FORMULAS
 from midigpt_nb.errors import EncoderConfigError, VocabularyError, brief
 
 __all__ = ["EncoderConfig"]
-
-FORMULAS = ("compatible", "exact")
 
 _MOST = 2**31 - 1  # what the core's integers hold; its own limits are tighter and named there
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from midigpt_nb import _core
 from midigpt_nb.attributes import Attribute, AttributeAnalyzer
+from midigpt_nb.attributes.stored import bar_key
 from midigpt_nb.attributes.view import as_table
 from midigpt_nb.errors import ScoreError
 from midigpt_nb.score.model import Score
@@ -147,7 +148,7 @@ class Tokenizer:
     def _stored(
         self, score: Score | _core.ScoreTable, table: _core.ScoreTable
     ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16]]:
-        """Values in ``track.attributes``, as columns; those of bars have the key ``bar_<key>_<bar>``."""
+        """Values in ``track.attributes``, as columns."""
         track_values = np.full((table.n_tracks, len(self.vocab.track_slots)), -1, np.int16)
         bar_values = np.full((len(table.bars), len(self.vocab.bar_slots)), -1, np.int16)
         for index, track in enumerate(_tracks(score)):
@@ -158,7 +159,7 @@ class Tokenizer:
             first, last = table.bar_rows(index)
             for column, key in enumerate(self._keys["bar"]):
                 for bar in range(last - first):
-                    value = _stored_value(track.attributes, f"bar_{key}_{bar}", index)
+                    value = _stored_value(track.attributes, bar_key(key, bar), index)
                     bar_values[first + bar, column] = value
         return track_values, bar_values
 
@@ -188,7 +189,7 @@ class Tokenizer:
             track.attributes.update(_present(self._keys["track"], track_values[index]))
             first, last = table.bar_rows(index)
             for bar in range(last - first):
-                keys = [f"bar_{key}_{bar}" for key in self._keys["bar"]]
+                keys = [bar_key(key, bar) for key in self._keys["bar"]]
                 track.attributes.update(_present(keys, bar_values[first + bar]))
         return score
 

@@ -210,65 +210,68 @@ def prepare(corpus_folder: Path, output: Path, workers: int = 2, synthetic_tier:
     return corpus
 
 
+class _Layout(NamedTuple):
+    """Where the bars, tracks and cells of pieces that are joined begin, and whose each track is."""
+
+    piece_bar: np.ndarray  # (pieces + 1,)
+    piece_track: np.ndarray  # (pieces + 1,)
+    track_piece: np.ndarray  # (tracks,)
+    track_cell: np.ndarray  # (tracks + 1,)
+
+
+def _offsets(sizes: np.ndarray) -> np.ndarray:
+    """Where parts of these sizes begin when they stand one after the other; last, where they end."""
+    return np.concatenate([[0], np.cumsum(sizes)])
+
+
+def _layout(pieces: list[ParsedPiece]) -> _Layout:
+    bars = np.array([len(piece.signatures) for piece in pieces])
+    tracks = np.array([len(piece.drums) for piece in pieces])
+    track_piece = np.repeat(np.arange(len(pieces)), tracks)
+    return _Layout(_offsets(bars), _offsets(tracks), track_piece, _offsets(bars[track_piece]))
+
+
 def assemble(pairs: list[tuple[dict[str, str], ParsedPiece]], synthetic_tier: str = "S") -> Corpus:
     """Join parsed pieces (each with its manifest row: source, tier, split, file) into one corpus."""
-    sources = sorted({row["source"] for row, _ in pairs})
-    piece_bar, piece_track, track_cell = [0], [0], [0]
-    drums: list[bool] = []
-    instruments: list[int] = []
-    track_piece: list[int] = []
-    cells, synthetic = [], []
-    for number, (row, piece) in enumerate(pairs):
-        bars = len(piece.signatures)
-        cells.append(track_cell[-1] + piece.notes[:, 0].astype(np.int64) * bars + piece.notes[:, 1])
-        synthetic.append(np.full(len(piece.notes), row.get("tier") == synthetic_tier))
-        for _ in piece.drums:
-            track_cell.append(track_cell[-1] + bars)
-        drums += piece.drums
-        instruments += piece.instruments
-        track_piece += [number] * len(piece.drums)
-        piece_bar.append(piece_bar[-1] + bars)
-        piece_track.append(piece_track[-1] + len(piece.drums))
-    notes = np.concatenate([piece.notes for _, piece in pairs])
-    cell = np.concatenate(cells)
-    onset, pitch, duration, level = (notes[:, i] for i in (2, 3, 4, 5))
-    made = np.concatenate(synthetic)
+    rows, pieces = [row for row, _ in pairs], [piece for _, piece in pairs]
+    layout = _layout(pieces)
+    notes = np.concatenate([piece.notes for piece in pieces])
+    bar, onset, pitch, duration, level = notes[:, 1:].T
+    piece = np.repeat(np.arange(len(pieces)), [len(one.notes) for one in pieces])
+    track = layout.piece_track[piece] + notes[:, 0]
+    cell = layout.track_cell[track] + bar
+    made = np.array([row.get("tier") == synthetic_tier for row in rows])[piece]
     if made.any():
         level = level.copy()
         level[made] = snap_velocities(level[made], cell[made])
-    first_cell = np.array(track_cell)
-    n_cells = track_cell[-1]
-    track = np.searchsorted(first_cell, cell, side="right") - 1
-    drum = np.array(drums)[track]
-    tokens, lengths = note_tokens(onset, pitch, duration, level, cell, drum)
-    signatures = np.concatenate([piece.signatures for _, piece in pairs])
-    bar = np.array(piece_bar)[np.array(track_piece)[track]] + cell - first_cell[track]
-    ticks = np.where(signatures[bar] >= 0, v.BAR_TICKS[signatures[bar]], 192)
-    melodic = ~drum & (onset < ticks)
-    polyphony = bar_polyphony(
-        onset[melodic], duration[melodic], cell[melodic], ticks[melodic].astype(np.int64), n_cells
-    )
-    edges = np.arange(n_cells + 1)
-    cell_note = np.searchsorted(cell, edges)
-    token_offset = np.concatenate([[0], np.cumsum(lengths)])
+    drums = np.array([drum for one in pieces for drum in one.drums])
+    tokens, lengths = note_tokens(onset, pitch, duration, level, cell, drums[track])
+    signatures = np.concatenate([one.signatures for one in pieces])
+    bar_ticks = np.where(signatures >= 0, v.BAR_TICKS[signatures], 192).astype(np.int64)
+    ticks = bar_ticks[layout.piece_bar[piece] + bar]
+    melodic = ~drums[track] & (onset < ticks)
+    n_cells = int(layout.track_cell[-1])
+    polyphony = bar_polyphony(onset[melodic], duration[melodic], cell[melodic], ticks[melodic], n_cells)
+    cell_note = np.searchsorted(cell, np.arange(n_cells + 1))
+    sources = sorted({row["source"] for row in rows})
     return Corpus(
         onset=onset.astype(np.uint8),
         pitch=pitch.astype(np.uint8),
         duration=duration.astype(np.uint8),
         cell_note=cell_note,
-        cell_token=token_offset[cell_note],
+        cell_token=_offsets(lengths)[cell_note],
         tokens=tokens,
         cell_polyphony=polyphony,
-        track_piece=np.array(track_piece, dtype=np.int32),
-        track_drum=np.array(drums),
-        track_instrument=np.array(instruments, dtype=np.uint8),
-        track_cell=first_cell[:-1],
+        track_piece=layout.track_piece.astype(np.int32),
+        track_drum=drums,
+        track_instrument=np.array([number for one in pieces for number in one.instruments], dtype=np.uint8),
+        track_cell=layout.track_cell[:-1],
         bar_signature=signatures,
-        bar_whole=np.concatenate([piece.whole for _, piece in pairs]),
-        piece_bar=np.array(piece_bar),
-        piece_track=np.array(piece_track),
-        piece_source=np.array([sources.index(row["source"]) for row, _ in pairs], dtype=np.uint8),
-        piece_split=np.array([SPLITS.index(row["split"]) for row, _ in pairs], dtype=np.uint8),
-        piece_file=np.array([row["file"] for row, _ in pairs]),
+        bar_whole=np.concatenate([one.whole for one in pieces]),
+        piece_bar=layout.piece_bar,
+        piece_track=layout.piece_track,
+        piece_source=np.array([sources.index(row["source"]) for row in rows], dtype=np.uint8),
+        piece_split=np.array([SPLITS.index(row["split"]) for row in rows], dtype=np.uint8),
+        piece_file=np.array([row["file"] for row in rows]),
         sources=np.array(sources),
     )

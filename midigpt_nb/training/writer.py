@@ -245,11 +245,23 @@ class WindowWriter:
         self.links += [links] * count
 
     def _track(self, row: int, view: TrackView, written: bool, context_key: int, full_key: int) -> None:
-        rng, targets, hidden = self.rng, self.targets[row], self.hidden[row]
         kind = WRITTEN_TRACK if written else CONTEXT
         self._emit([v.TRACK + int(view.is_drum), v.INSTRUMENT + view.instrument], CONTEXT)
         instrument_at = len(self.ids) - 1
         limits = v.density_row(view.is_drum, view.instrument)
+        levels = self._track_levels(row, view, limits, full_key if written else context_key, full_key)
+        self._emit([v.START[name] + level for name, level in levels.items() if level >= 0], kind)
+        for bar, said in enumerate(self._bar_levels(row, view, limits, written)):
+            self._bar(row, view, bar, said, kind, instrument_at)
+        self._emit([v.TRACK_END], kind)
+
+    def _track_levels(
+        self, row: int, view: TrackView, limits: np.ndarray, visible_key: int, full_key: int
+    ) -> dict[str, int]:
+        """What the track's attribute tokens say, by name: of the visible bars or of the bars to be filled; -1
+        for an attribute that is left out.
+        """
+        rng, targets, hidden = self.rng, self.targets[row], self.hidden[row]
 
         def measure(looked_at: np.ndarray, key: int) -> dict[str, int]:
             return track_attributes(
@@ -265,57 +277,62 @@ class WindowWriter:
             )
 
         names = v.DRUM_ATTRIBUTES if view.is_drum else v.TRACK_ATTRIBUTES
-        visible = measure(~(targets | hidden), full_key if written else context_key)
+        visible = measure(~(targets | hidden), visible_key)
         if targets.any():
             asked = measure(targets, full_key)
             draws = rng.random(len(names))
-            values = {
+            return {
                 name: (visible if draw < 0.45 else asked if draw < 0.85 else {}).get(name, -1)
                 for name, draw in zip(names, draws, strict=True)
             }
-        else:
-            drop = (rng.random(len(names)) < 0.1) | (rng.random() < 0.1)
-            values = {
-                name: -1 if gone else visible.get(name, -1) for name, gone in zip(names, drop, strict=True)
-            }
-        self._emit([v.START[name] + value for name, value in values.items() if value >= 0], kind)
+        drop = (rng.random(len(names)) < 0.1) | (rng.random() < 0.1)
+        return {name: -1 if gone else visible.get(name, -1) for name, gone in zip(names, drop, strict=True)}
 
-        no_density, no_polyphony = rng.random(2) < 0.25
-        draws = rng.random((self.n_bars, 2))
-        for bar in range(self.n_bars):
-            asked_for = bool(targets[bar]) or written
-            if (view.number, bar) in self.thinned:
-                draws[bar, 0] = 0.0  # a thinned bar always says so
-            density = draws[bar, 0] < 0.7 if asked_for else not no_density and draws[bar, 0] >= 0.05
-            polyphony = draws[bar, 1] < 0.7 if asked_for else not no_polyphony and draws[bar, 1] >= 0.05
-            density_level = polyphony_level = -1
-            bar_says = len(self.ids)  # the density token if there is one, else the bar token
-            self._emit([v.BAR], kind)
-            if density and not hidden[bar]:
-                density_level = density_bin(int(view.counts[bar]), limits)
-                bar_says = len(self.ids)
-                self._emit([v.BAR_DENSITY + density_level], kind)
-            if polyphony and not hidden[bar] and not view.is_drum:
-                polyphony_level = view.polyphony[bar]
-                self._emit([v.BAR_POLYPHONY + polyphony_level], kind)
-            self.rows[row, bar] = cell = len(self.table)
-            instrument = 109 if view.is_drum else view.instrument
-            self.table.append((instrument, bar, density_level + 1, polyphony_level + 1, -1))
-            links = (instrument_at, bar_says, -1)
-            self._emit([v.TIME_SIG + self.signatures[bar]], kind, cell, links=links)
-            ordinal = -1
-            if targets[bar] or hidden[bar]:
-                self.shells.add(cell)
-            if targets[bar]:
-                ordinal = min(len(self.placeholders), ORDINALS - 1)
-                self.placeholders[row, bar] = (len(self.ids), ordinal)
-                content = [v.PLACEHOLDER]
-            elif hidden[bar]:
-                content = [v.MASK_BAR]
-            else:
-                content = view.tokens[view.cuts[bar] : view.cuts[bar + 1]]
-            self._emit([*content, v.BAR_END], kind, cell, ordinal, links)
-        self._emit([v.TRACK_END], kind)
+    def _bar_levels(
+        self, row: int, view: TrackView, limits: np.ndarray, written: bool
+    ) -> list[tuple[int, int]]:
+        """Density and polyphony that every bar says, -1 for one that it does not say."""
+        asked = self.targets[row] | written
+        left_out = self.rng.random(2) < 0.25
+        draws = self.rng.random((self.n_bars, 2))
+        thinned = [(view.number, bar) in self.thinned for bar in range(self.n_bars)]
+        draws[thinned, 0] = 0.0  # a thinned bar always says so
+        says = np.where(asked[:, None], draws < 0.7, ~left_out & (draws >= 0.05))
+        says &= ~self.hidden[row][:, None]
+        says[:, 1] &= not view.is_drum
+        density = [density_bin(int(count), limits) for count in view.counts]
+        return [
+            (level if of_density else -1, voices if of_voices else -1)
+            for (of_density, of_voices), level, voices in zip(says, density, view.polyphony, strict=True)
+        ]
+
+    def _bar(
+        self, row: int, view: TrackView, bar: int, said: tuple[int, int], kind: int, instrument_at: int
+    ) -> None:
+        """One bar: what it says of itself, and its notes, or what stands for them. `said` as in
+        `_bar_levels`.
+        """
+        density, polyphony = said
+        bar_says = len(self.ids) + (density >= 0)  # the density token if there is one, else the bar token
+        self._emit([v.BAR], kind)
+        if density >= 0:
+            self._emit([v.BAR_DENSITY + density], kind)
+        if polyphony >= 0:
+            self._emit([v.BAR_POLYPHONY + polyphony], kind)
+        self.rows[row, bar] = cell = len(self.table)
+        instrument = 109 if view.is_drum else view.instrument
+        self.table.append((instrument, bar, density + 1, polyphony + 1, -1))
+        links = (instrument_at, bar_says, -1)
+        self._emit([v.TIME_SIG + self.signatures[bar]], kind, cell, links=links)
+        ordinal, content = -1, view.tokens[view.cuts[bar] : view.cuts[bar + 1]]
+        if self.targets[row, bar] or self.hidden[row, bar]:
+            self.shells.add(cell)
+            content = [v.MASK_BAR]
+        if self.targets[row, bar]:
+            ordinal = min(len(self.placeholders), ORDINALS - 1)
+            self.placeholders[row, bar] = (len(self.ids), ordinal)
+            content = [v.PLACEHOLDER]
+        self._emit([*content, v.BAR_END], kind, cell, ordinal, links)
 
     def _fill(self, row: int, view: TrackView, bar: int) -> None:
         register = -1 if view.is_drum else int(view.pitch.mean()) // 6

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets as t
 
+from midigpt_nb.attributes.registry import short_name
 from midigpt_nb.widgets.document import Cell
 from midigpt_nb.widgets.requests import request_from_selection, shape_wishes
 from midigpt_nb.widgets.targets import Roles
@@ -81,8 +82,9 @@ def check_wishes(wishes: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
     """Raise TraitError for attributes and levels that do not exist; `sizes` are those of the attributes."""
     by_track = list(wishes["track"].values())
     by_bar = [values for bars in wishes["bar"].values() for values in bars.values()]
+    sizes = {short_name(name): size for name, size in sizes.items()} | dict(sizes)
     for name, level in (item for values in by_track + by_bar for item in values.items()):
-        size = sizes.get(name, sizes.get(f"bar_{name}"))
+        size = sizes.get(name)
         if size is None:
             raise t.TraitError(f"there is no attribute {name!r}{suggestion(name, sizes)}")
         if level >= size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,12 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from midigpt_nb._core import ScoreTable
+    from midigpt_nb.attributes.analyzer import AttributeAnalyzer
     from midigpt_nb.attributes.registry import Attribute
     from midigpt_nb.attributes.view import TrackView
     from midigpt_nb.inference import InferenceEngine
     from midigpt_nb.widgets.document import Cell
 
-__all__ = ["capabilities", "reachable_values", "realized_values", "window_bars"]
+__all__ = ["Realized", "capabilities", "reachable_values", "realized_values", "window_bars"]
 
 
 def window_bars(engine: InferenceEngine) -> list[int]:
@@ -65,10 +67,7 @@ def _attribute(row: Attribute) -> dict[str, Any]:
         "help": row.doc,
         "nominal": row.nominal,
         "unit": row.unit,
-        "advanced": not row.name.removeprefix("bar_")
-        .removeprefix("min_")
-        .removeprefix("max_")
-        .startswith(_FIRST),
+        "advanced": not row.short_name.removeprefix("min_").removeprefix("max_").startswith(_FIRST),
     }
 
 
@@ -123,7 +122,7 @@ def _most(row: Attribute, track: TrackView, settings: Mapping[str, Any]) -> int:
     voices, notes = (int(settings.get(key) or 0) for key in ("sounding_limit", "density_hard_limit"))
     if voices > 0 and row.unit == "voices":
         return min(row.size - 1, int(row.quantize(voices)))
-    if notes > 0 and row.name.removeprefix("bar_") == "note_density":
+    if notes > 0 and row.short_name == "note_density":
         program = track.program if 0 <= track.program < 128 else 0
         own = (DRUM_ROW,) if track.is_drum else (program, int(track.settings.representatives[program]))
         levels = [int(np.searchsorted(density_thresholds()[one], notes)) for one in own]
@@ -149,14 +148,14 @@ def reachable_values(
         return found
     analyzer = engine.attributes
     grid = grid_table(table, engine.tokenizer.config.resolution)
-    reach = analyzer.reachable(grid, targets, whole_track=False)
+    reach = analyzer.reachable(grid, targets, whole_track=False, tracks=targets)
     for row in analyzer.attributes:
         for track, bars in targets.items():
+            most = _most(row, analyzer.view(grid).track(track), settings or {})
             for bar in bars if row.level == "bar" else bars[:1]:
                 ends = reach.range(row.name, track, bar)
                 if ends is None:
                     continue
-                most = _most(row, analyzer.view(grid).track(track), settings or {})
                 ends = (min(ends[0], most), min(ends[1], most))
                 if ends == (0, row.size - 1):
                     continue
@@ -171,19 +170,49 @@ def reachable_values(
 def realized_values(engine: InferenceEngine, table: ScoreTable) -> dict[str, Any]:
     """The engine's own measure of every track and bar, in the shape of the `attributes` trait.
 
-    Measured on the model's time grid, as the model saw music in training. Times: a few milliseconds a piece.
+    Measured on the model's time grid, as the model saw music in training.
     """
-    analyzer = engine.attributes
-    grid = grid_table(table, engine.tokenizer.config.resolution)
-    per_track: dict[str, dict[str, int]] = {}
-    per_bar: dict[str, dict[str, dict[str, int]]] = {}
-    for track in range(grid.n_tracks):
-        per_track[str(track)] = {
-            name: int(value) for name, value in analyzer.track_values(grid, track).items()
-        }
-        bars = {name: values.tolist() for name, values in analyzer.bar_values(grid, track).items()}
-        per_bar[str(track)] = {
-            str(bar): {name: int(values[bar]) for name, values in bars.items() if values[bar] >= 0}
-            for bar in range(grid.n_bars(track))
-        }
-    return {"track": per_track, "bar": per_bar}
+    return Realized().values(engine, table)
+
+
+class Realized:
+    """`realized_values` of one table after the other: a track that is as it was in the last one is not
+    measured again.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, tuple[dict[str, int], dict[str, dict[str, int]]]] = {}
+
+    def values(self, engine: InferenceEngine, table: ScoreTable) -> dict[str, Any]:
+        analyzer = engine.attributes
+        grid = grid_table(table, engine.tokenizer.config.resolution)
+        known, self._known = self._known, {}
+        found: dict[str, Any] = {"track": {}, "bar": {}}
+        for track in range(grid.n_tracks):
+            key = _digest(grid, track)
+            own, bars = self._known[key] = known.get(key) or _measured(analyzer, grid, track)
+            view = analyzer.view(grid).track(track)
+            shared = [row for row in analyzer.attributes if row.of_window and row.name in own]
+            window = {row.name: int(row.quantize(row.measure(view))) for row in shared}
+            found["track"][str(track)], found["bar"][str(track)] = {**own, **window}, bars
+        return found
+
+
+def _digest(table: ScoreTable, track: int) -> bytes:
+    """The same for tracks that hold the same."""
+    first, last = table.bar_rows(track)
+    bars = table.bars[first:last].copy()
+    cuts = np.append(table.bars[:, 0], table.n_notes)
+    notes = table.notes[cuts[first] : cuts[last]]
+    bars[:, 0] -= cuts[first]
+    return blake2b(table.tracks[track, 1:].tobytes() + bars.tobytes() + notes.tobytes()).digest()
+
+
+def _measured(
+    analyzer: AttributeAnalyzer, table: ScoreTable, track: int
+) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
+    """A track's values, and those of each of its bars."""
+    own = {name: int(value) for name, value in analyzer.track_values(table, track).items()}
+    columns = analyzer.bar_values(table, track)
+    rows = zip(*(levels.tolist() for levels in columns.values()), strict=True)
+    return own, {str(bar): dict(zip(columns, levels, strict=True)) for bar, levels in enumerate(rows)}

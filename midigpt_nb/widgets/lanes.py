@@ -11,7 +11,8 @@ import numpy as np
 import traitlets as t
 
 from midigpt_nb._core import grid_table
-from midigpt_nb.widgets.capabilities import reachable_values, realized_values
+from midigpt_nb.attributes.registry import short_name
+from midigpt_nb.widgets.capabilities import Realized, reachable_values, realized_values
 from midigpt_nb.widgets.document import cell_notes
 from midigpt_nb.widgets.doubts import Doubting
 from midigpt_nb.widgets.report_memory import ReportMemory
@@ -51,7 +52,7 @@ class AttributeLanes(Doubting):
     _analysis: Worker
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._reports = ReportMemory()
+        self._reports, self._realized = ReportMemory(), Realized()
         self._measuring: set[str] = set()
         super().__init__(*args, **kwargs)
 
@@ -163,9 +164,12 @@ class AttributeLanes(Doubting):
         return (bars or [row["name"] for row in rows])[:4]
 
     def _attribute_row(self, name: str, *, per_bar: bool = False) -> dict[str, Any]:
-        """The attribute's row of `caps`; a name without ``bar_`` means the one of bars where there is one."""
+        """The attribute's row of `caps`; a short name means the one of bars where there is one."""
         rows = {row["name"]: row for row in self._rows()}
-        exact, of_bars = rows.get(name), rows.get(f"bar_{name}")
+        of_bars = next(
+            (row for row in rows.values() if row["level"] == "bar" and short_name(row["name"]) == name), None
+        )
+        exact = rows.get(name)
         found = of_bars if of_bars is not None and (per_bar or exact is None) else exact
         if found is None:
             from midigpt_nb.inference.suggest import suggestion
@@ -241,7 +245,7 @@ class AttributeLanes(Doubting):
         with self._locked():
             self._measuring.discard("measure")
             rev, shown, table = self._document.rev, self.active_take, self._shown_table()
-            source = self._document.score
+            source = self._document.state.source
         measured = self._measured(source, table)
         with self._locked():
             if (self._document.rev, self.active_take) == (rev, shown):
@@ -253,7 +257,7 @@ class AttributeLanes(Doubting):
         """Traits about the music of `table`, which is a state of `source`."""
         announced, adherence = self._reports.values(table)
         return {
-            "realized": realized_values(self._loaded(), table),
+            "realized": self._realized.values(self._loaded(), table),
             "announced": announced,
             "adherence": adherence,
             "heard_chords": source.with_table(table).chords().names,
@@ -262,7 +266,7 @@ class AttributeLanes(Doubting):
     def _measures(self) -> dict[str, Any]:
         if self._handle.loaded is None:
             return {}
-        return self._measured(self._document.score, self._document.state.table)
+        return self._measured(self._document.state.source, self._document.state.table)
 
     def _reach_now(self) -> None:
         from midigpt_nb.widgets.targets import Roles

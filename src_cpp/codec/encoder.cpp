@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "codec/grid.h"
 #include "error.h"
@@ -12,6 +13,16 @@ namespace midigpt {
 namespace {
 
 constexpr int kDefaultBars = 4;  // NumBars of a score without bars
+
+// A value of the score that lies outside what its token can say. Times are on the model's grid.
+struct OutsideValue {
+  int track;  // -1: the piece
+  int bar;    // -1: the track
+  std::string_view what;
+  int given;
+  int lowest;
+  int highest;
+};
 
 class Encoder {
  public:

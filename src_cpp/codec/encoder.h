@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "codec/fill_order.h"
@@ -45,16 +44,6 @@ struct EncodeOptions {
 struct TokenSpan {
   std::int32_t start;
   std::int32_t end;
-};
-
-// A value of the score that lies outside what its token can say. Times are on the model's grid.
-struct OutsideValue {
-  int track;        // -1: the piece
-  int bar;          // -1: the track
-  std::string_view what;
-  int given;
-  int lowest;
-  int highest;
 };
 
 struct Encoding {

@@ -7,22 +7,25 @@
 namespace midigpt {
 namespace {
 
-std::vector<std::pair<TokenType, int>> pinned_slots(const Vocabulary& vocabulary, Level level, std::span<const Pin> pins) {
-  std::vector<std::pair<TokenType, int>> slots;
-  for (const AttributeSlot& slot : vocabulary.slots(level)) slots.emplace_back(slot.type, -1);
-  for (const Pin& pin : pins) {
-    const int slot = vocabulary.slot(level, pin.type);
-    if (slot < 0) {
-      throw VocabularyError("this model has no " + std::string(level == Level::track ? "track" : "bar") + " attribute " +
-                            std::string(token_type_name(pin.type)));
-    }
-    (void)vocabulary.encode(pin.type, pin.value);
-    slots[static_cast<std::size_t>(slot)].second = pin.value;
-  }
-  return slots;
+std::size_t slot_of(const Vocabulary& vocabulary, Level level, TokenType type) {
+  const int slot = vocabulary.slot(level, type);
+  if (slot >= 0) return static_cast<std::size_t>(slot);
+  throw VocabularyError("this model has no " + std::string(level == Level::track ? "track" : "bar") + " attribute " +
+                        std::string(token_type_name(type)));
 }
 
 }  // namespace
+
+AttributePins::Slots AttributePins::pinned_slots(const Vocabulary& vocabulary, Level level, std::span<const Pin> pins) {
+  Slots slots;
+  for (const AttributeSlot& slot : vocabulary.slots(level)) slots.emplace_back(slot.type, kFree);
+  for (const Pin& pin : pins) {
+    int& value = slots[slot_of(vocabulary, level, pin.type)].second;
+    (void)vocabulary.encode(pin.type, pin.value);
+    value = pin.value;
+  }
+  return slots;
+}
 
 AttributePins::AttributePins(const Vocabulary& vocabulary, std::span<const Pin> track, const std::map<int, std::vector<Pin>>& bars,
                              bool others)
@@ -34,12 +37,7 @@ AttributePins::AttributePins(const Vocabulary& vocabulary, std::span<const Pin> 
 
 void AttributePins::require(const Vocabulary& vocabulary, std::span<const TokenType> track, std::span<const TokenType> bar) {
   const auto mark = [&](Slots& slots, Level level, TokenType type) {
-    const int slot = vocabulary.slot(level, type);
-    if (slot < 0) {
-      throw VocabularyError("this model has no " + std::string(level == Level::track ? "track" : "bar") + " attribute " +
-                            std::string(token_type_name(type)));
-    }
-    int& value = slots[static_cast<std::size_t>(slot)].second;
+    int& value = slots[slot_of(vocabulary, level, type)].second;
     if (value == kFree) value = kAnyValue;
   };
   for (const TokenType type : track) mark(track_, Level::track, type);

@@ -34,6 +34,7 @@ class AttributePins final : public Constraint {
   static constexpr int kFree = -1;      // may be written or not
   static constexpr int kAnyValue = -2;  // must be written
   using Slots = std::vector<std::pair<TokenType, int>>;  // per slot: type and pinned value, kFree or kAnyValue
+  [[nodiscard]] static Slots pinned_slots(const Vocabulary& vocabulary, Level level, std::span<const Pin> pins);
   [[nodiscard]] const Slots* slots_at(const Place& place) const;
 
   Slots track_;

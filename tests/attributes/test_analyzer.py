@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 
@@ -10,7 +11,7 @@ import pytest
 
 from midigpt_nb import _core
 from midigpt_nb.attributes import AttributeAnalyzer, Bins, attribute, available
-from midigpt_nb.attributes.registry import forget, row_for_entry
+from midigpt_nb.attributes.registry import forget, row_for_entry, rows
 from midigpt_nb.errors import EncoderConfigError, ScoreError
 
 PRISM = [
@@ -51,6 +52,29 @@ def test_pocket_has_its_domains_in_order(pocket):
     ]
     assert pocket.attribute_track_types()["note_density"] == "both"
     assert pocket.settings.formulas == "exact"
+
+
+def test_a_name_in_a_wish_for_a_bar_means_the_bar_else_the_track(prism, pocket):
+    for name in ("min_polyphony", "bar_min_polyphony"):
+        assert prism.bar_wish(name) is prism.get("bar_min_polyphony")
+    assert pocket.bar_wish("max_polyphony") is pocket.get("bar_max_polyphony")
+    assert pocket.bar_wish("min_polyphony") is pocket.get("min_polyphony")
+    assert prism.bar_wish("max_polyphonie") is None
+
+
+@pytest.mark.parametrize("fact", ["emitted", "taught"])
+def test_a_wish_for_a_bar_means_an_attribute_that_the_model_was_taught(pocket, fact):
+    """Where it has the attribute of bars, but was only taught the one of tracks."""
+    only_measured = dataclasses.replace(pocket.get("bar_note_density"), **{fact: False})
+    analyzer = AttributeAnalyzer([*pocket.attributes[:-2], only_measured])
+    assert analyzer.bar_wish("note_density") is analyzer.get("note_density")
+    assert analyzer.bar_wish("bar_note_density") is analyzer.get("bar_note_density")
+
+
+def test_short_names_tell_attributes_of_one_level_apart():
+    for level in ("track", "bar"):
+        names = {(row.entry, row.short_name) for row in rows() if row.level == level}
+        assert len({short for _, short in names}) == len({row.name for row in rows() if row.level == level})
 
 
 def test_prism_tables(prism):

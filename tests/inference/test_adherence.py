@@ -41,6 +41,7 @@ def test_adherence_of_a_wish():
     assert row(4, 7).adherence == pytest.approx(1 - 3 / 9)
     assert row(None, 7).adherence is None
     assert row(4, None).adherence == 0, "nothing to measure is a miss"
+    assert row(4, 50).adherence == 0, "far beyond the last level is no worse than the farthest miss"
     assert row(3, 4, "key_signature", 25).adherence == 0 and row(3, 3, "key_signature", 25).adherence == 1
     report = Report([row(4, 4), row(4, 7), row(None, 1)])
     assert report.adherence == pytest.approx((1 + 6 / 9) / 2) and len(report.missed) == 1
@@ -54,7 +55,10 @@ def test_a_report_is_readable(engine, score):
     report = session.report()
     assert report.of(0, 3).wishes[0].requested == 4 and len(report.wishes) == 2
     text, table = repr(report), report._repr_html_()
-    assert text.splitlines()[0].split() == ["track", "bar", "attribute", "requested", "announced", "realised"]
+    columns = ["track", "bar", "attribute", "requested", "announced", "realised", "met"]
+    assert text.splitlines()[0].split() == columns
+    asked = next(line for line in text.splitlines() if line.startswith("0      3    bar_note_density"))
+    assert "4 (just below the middle)" in asked  # a level alone says nothing to a person
     assert text.splitlines()[-1] == report.summary() and "of 2 wishes met exactly" in text
     assert table.count("<tr>") == len(report) + 1 and "bar_note_density" in table
 
@@ -145,3 +149,20 @@ def test_log_prob_is_that_of_the_bars_in_the_result(engine, score):
         said = session.score_from_tokens(p.kept[step], step)
         tokens, log_prob = p.likelihoods[cell]
         assert tokens == said["n_tokens"] and log_prob == pytest.approx(said["total_logp"], abs=1e-3)
+
+
+def test_a_model_that_breaks_while_missed_bars_are_written_again_is_told(scripted, score):
+    breaks = False
+
+    def script(fed):
+        if breaks:
+            raise MemoryError("no room")
+
+    asked = wish(adherence="strict", max_attempts=2, density_hard_limit=2)
+    asked.tracks[0].bar_attributes = {2: {"note_density": 9}, 3: {"note_density": 9}}  # cannot hold
+    session = scripted(script).session(score, asked)
+    for event in session.stream():
+        breaks = breaks or (isinstance(event, ev.StepStarted) and event.step >= 2)
+    assert event.status == session.status == "failed" and isinstance(event.error.__cause__, MemoryError)
+    assert changed_cells(score, event.score) == {(0, 2), (0, 3)}, "what was finished is kept"
+    assert event.error.partial.hash() == event.score.hash()

@@ -159,3 +159,10 @@ def test_u14_numpy_numbers_become_plain_ones():
 def test_what_is_not_said_is_not_written():
     assert TrackPrompt(2, []).to_dict() == {"id": 2, "bars": []}
     assert InferenceConfig.from_dict(InferenceConfig().to_dict()) == InferenceConfig()
+
+
+def test_wishes_of_a_curve_without_their_bar_are_refused():
+    with pytest.raises(
+        ValueError, match=r"bar_attributes\[1\]: is not by bar \(given {'bar_note_density': 3}\)"
+    ):
+        GenerationRequest.from_selection([(1, 4)], bar_attributes={1: {"bar_note_density": 3}})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
+from midigpt_nb.attributes import AttributeAnalyzer
 from midigpt_nb.errors import RequestValidationError
 from midigpt_nb.inference import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_nb.inference.backends.scripted import ScriptedBackend
@@ -331,3 +333,14 @@ def test_shuffled_steps_are_the_same_steps(pocket):
     mixed = planner(pocket, make_score(1, 16), TrackPrompt(0, list(range(16))), shuffle=True)
     assert plan_text(plain.plan) != plan_text(mixed.plan)
     assert sorted(s.cells for s in plain.plan) == sorted(s.cells for s in mixed.plan)
+
+
+def test_a_wish_for_a_bar_is_told_by_the_attribute_it_was_checked_with(tokenizer):
+    """Also where the model has one of bars that it was never taught: a step's level is told then."""
+    rows = [
+        dataclasses.replace(a, taught=a.name != "bar_note_density") for a in tokenizer.analyzer.attributes
+    ]
+    request = GenerationRequest([TrackPrompt(0, [1], bar_attributes={1: {"note_density": 3}})])
+    untaught, taught = Wishes.of(request, AttributeAnalyzer(rows)), Wishes.of(request, tokenizer.analyzer)
+    assert (untaught.bars, untaught.steps) == ({}, {(0, 1): {"note_density": 3}})
+    assert (taught.bars, taught.steps) == ({(0, 1): {"bar_note_density": 3}}, {})

@@ -12,6 +12,7 @@ import json
 
 import pytest
 
+from midigpt_nb.errors import RequestValidationError
 from midigpt_nb.inference import GenerationRequest, TrackPrompt, validate_request
 from midigpt_nb.score.model import Bar, Score, Track
 from midigpt_nb.tokenizer import Tokenizer
@@ -22,6 +23,14 @@ from .refusals import CONFIGS, OK, control, model, positions, problems, track
 POS = "tracks[0].controls['rhythm_mask']['positions']"
 PITCH = "tracks[0].controls['pitch_mask']"
 REMIX = "tracks[0].controls['remix']"
+
+
+@pytest.mark.parametrize("score", [None, "song.mid", GenerationRequest([OK])])
+def test_what_is_no_score_is_named_and_not_looked_into(score):
+    with pytest.raises(
+        RequestValidationError, match=r"^score: is not a score .*allowed: a Score; Score.from_midi"
+    ):
+        validate_request(GenerationRequest([OK]), score, model().config)
 
 
 SETTINGS = [

@@ -8,6 +8,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from midigpt_nb.attributes import AttributeAnalyzer
 from midigpt_nb.errors import RequestValidationError
 from midigpt_nb.inference import GenerationRequest, InferenceConfig, TrackPrompt, validate_request
 from midigpt_nb.inference.config import settings
@@ -274,9 +275,10 @@ def test_fields_of_the_wrong_kind(tokenizer, prompt, words):
 
 
 def test_attributes_the_model_was_never_taught_are_refused(tokenizer):
-    analyzer = copy.copy(tokenizer.analyzer)
-    rows = [dataclasses.replace(a, emitted="note_density" not in a.name) for a in analyzer.attributes]
-    analyzer.get = {a.name: a for a in rows}.get
+    rows = [
+        dataclasses.replace(a, emitted="note_density" not in a.name) for a in tokenizer.analyzer.attributes
+    ]
+    analyzer = AttributeAnalyzer(rows)
     request = GenerationRequest([TrackPrompt(0, [1], bar_attributes={1: {"note_density": 3}})])
     with pytest.raises(RequestValidationError, match="was never taught it"):
         validate_request(request, make_score(), tokenizer.config, analyzer)

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import pytest
 
-from midigpt_nb.inference.validation import bar_wish
-
 from .conftest import make_score
 from .refusals import control, model, positions, problems, track
 
@@ -78,11 +76,21 @@ def test_all_problems_of_wishes_come_at_once():
 
 def test_u12_names_of_bar_wishes_mean_the_bar_else_the_track():
     analyzer = model().analyzer
-    assert bar_wish(analyzer, "note_density") == ("bar", "bar_note_density")
-    assert bar_wish(analyzer, "bar_note_density") == ("bar", "bar_note_density")
-    assert bar_wish(analyzer, "pitch_range") == ("track", "pitch_range")
-    assert bar_wish(analyzer, "tension") is None
+    assert analyzer.bar_wish("note_density") is analyzer.get("bar_note_density")
+    assert analyzer.bar_wish("bar_note_density") is analyzer.get("bar_note_density")
+    assert analyzer.bar_wish("pitch_range") is analyzer.get("pitch_range")
+    assert analyzer.bar_wish("tension") is None
     assert problems(track(bar_attributes={1: {"pitch_range": 1}})) == []
+
+
+def test_voices_of_a_bar_by_their_short_name_stand_against_a_limit_too():
+    few = {"bars": [1], "controls": {"sounding_limit": 2}}
+    for name in ("min_polyphony", "bar_min_polyphony"):
+        (found,) = problems(track(**few, bar_attributes={1: {name: 2}}), tokenizer=model("prism"))
+        assert found.startswith(
+            "tracks[0].controls['sounding_limit']: sounding_limit 2 is below the 3 voices"
+        )
+        assert problems(track(**few, bar_attributes={1: {name: 1}}), tokenizer=model("prism")) == []
 
 
 def test_m20_a_wish_for_the_wrong_kind_of_track_names_what_works():
