@@ -5,14 +5,19 @@
 # MIDIGPT_NB_TORCH=default ./scripts/demo    PyTorch as pip chooses it (on Linux a large GPU build), not the CPU build
 
 set -euo pipefail
+unset PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
 VENV="$ROOT/.venv"
 LOG="$VENV/install.log"
-PYTHON="${PYTHON:-python3}"
+# The interpreter that ./.venv was made with, where nobody names another: whichever python3 comes first on the PATH
+# today (conda, pyenv), what is installed goes on being used.
+python_of_environment() {
+  [[ -e "$VENV/.made-by-scripts" ]] && "$VENV/bin/python" -c 'import sys; print(sys._base_executable)' 2>/dev/null
+}
+PYTHON="${PYTHON:-$(python_of_environment || echo python3)}"
 TORCH_CPU_INDEX="https://download.pytorch.org/whl/cpu"
 export PIP_DISABLE_PIP_VERSION_CHECK=1 DEBIAN_FRONTEND=noninteractive
-unset PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 SECONDS="${MIDIGPT_NB_SECONDS:-0}" # a script called by another one goes on counting
 step() { printf '\n=== [%4ss] %s\n' "$SECONDS" "$*"; }
@@ -118,7 +123,8 @@ ensure_environment() {
     if [[ -e "$VENV/pyvenv.cfg" && ! -e "$VENV/.made-by-scripts" ]]; then
       die "$VENV exists but was not made by these scripts. Please move it away and run this again."
     fi
-    rm -rf "$VENV" # another Python, or a clone that was moved: environments cannot be moved
+    say "./.venv belongs to another Python or another place: making it anew"
+    rm -rf "$VENV" # environments cannot be moved
   fi
   if [[ ! -e "$VENV/.made-by-scripts" ]]; then
     "$PYTHON" -m venv --clear "$VENV"

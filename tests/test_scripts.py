@@ -113,6 +113,18 @@ def test_another_peoples_environment_is_left_alone(bash, tmp_path: Path) -> None
     assert (tmp_path / "venv" / "pyvenv.cfg").exists()
 
 
+def test_the_environments_own_python_goes_on_being_used(bash, tmp_path: Path) -> None:
+    """Another python3 first on the PATH (conda, pyenv) must not have everything installed again."""
+    (tmp_path / "venv" / "bin" / "python").write_text("#!/bin/bash\necho /opt/old/bin/python3\n")
+    ask = "python_of_environment || echo none of ours"
+    assert bash(ask).stdout == "none of ours\n"
+    (tmp_path / "venv" / ".made-by-scripts").write_text("whatever\n")
+    assert bash(ask).stdout == "/opt/old/bin/python3\n"
+    (tmp_path / "venv" / "bin" / "python").write_text("#!/bin/bash\nexit 1\n")  # its Python was removed
+    assert bash(ask).stdout == "none of ours\n"
+    assert bash("echo $PYTHON", PYTHON="python3.99").stdout == "python3.99\n"
+
+
 def test_keys_follow_contents(bash, tmp_path: Path) -> None:
     lines = """ROOT="$PWD"; mkdir one; echo a >one/file; first=$(hash_of one)
     touch one/file; [[ $(hash_of one) == "$first" ]] && echo "same after touch"

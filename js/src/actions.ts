@@ -178,8 +178,12 @@ export class Actions {
     ui.dirty("overlay");
   }
 
+  /** Chosen bars take the place of chosen notes: keys speak to what was chosen last. */
   select(selection: Selection): void {
     const { store } = this;
+    if (store.editor.selected.size > 0) {
+      store.editor.select([]);
+    }
     store.select(selection);
     const what = describe(store.selection, store.names, store.bars.n);
     this.host.announce(what ? strings.selected(what) : strings.selectionCleared);
@@ -223,6 +227,7 @@ export class Actions {
       ui.cursor = [ui.focus, ui.cursor[1]];
     }
     this.host.relayout();
+    store.changed("selection"); // the lanes show the curves of the track in focus
     this.host.announce(
       ui.focus < 0 ? strings.focusNone : strings.focusNow(store.names[ui.focus] ?? strings.track(ui.focus)),
     );

@@ -114,9 +114,8 @@ export class Files {
   }
 
   private async downloadMidi(): Promise<void> {
-    const { ok, buffers } = await this.store.ask("midi", {});
-    const file = buffers[0] as DataView<ArrayBuffer>;
-    await this.save(new Blob([file], { type: "audio/midi" }), ok.name ?? "score.mid");
+    const { blob, name } = await this.fetch("midi");
+    await this.save(new Blob([blob], { type: "audio/midi" }), name);
   }
 
   private async downloadHtml(): Promise<void> {
@@ -145,7 +144,7 @@ export class Files {
   }
 
   /** A file that the kernel makes of the roll, part by part. */
-  private async fetch(what: "html" | "code"): Promise<{ blob: Blob; name: string }> {
+  private async fetch(what: "midi" | "html" | "code"): Promise<{ blob: Blob; name: string }> {
     const found: DataView<ArrayBuffer>[] = [];
     let [key, name, parts] = ["", "", 1];
     for (let part = 0; part < parts; part++) {

@@ -1,5 +1,6 @@
 /** Point -> what lies under it. Pure: no DOM. */
 import { type BarMap, type Lane, laneAt, rowAt, type Viewport, xToTick } from "./coords.ts";
+import { noteBand, noteWidth } from "./layers/notes.ts";
 import type { NoteTable } from "./note_table.ts";
 
 export type Hit =
@@ -39,7 +40,7 @@ export function hitTest(scene: HitScene, x: number, y: number): Hit {
   return { area: "cell", track: lane.track, bar, tick, note: noteAt(scene, lane, tick, contentY) };
 }
 
-/** Row of the note under the point (the last drawn wins), -1 when there is none. */
+/** Row of the note under the point (the last drawn wins), -1 when there is none. Drum hits are as long as they look. */
 export function noteAt(scene: HitScene, lane: Lane, tick: number, contentY: number): number {
   const row = rowAt(lane, contentY);
   if (row < 0) {
@@ -47,11 +48,14 @@ export function noteAt(scene: HitScene, lane: Lane, tick: number, contentY: numb
   }
   const pitch = lane.pitches[row];
   const { notes } = scene;
-  const slack = 2 / scene.view.scale; // short notes stay reachable
+  const { scale } = scene.view;
+  const slack = 2 / scale; // short notes stay reachable
+  const [, height] = noteBand(lane);
   const [first, last] = notes.range(lane.track, tick - slack, tick + slack);
   for (let i = last - 1; i >= first; i--) {
     const from = notes.onsets[i] as number;
-    const to = from + Math.max(notes.durations[i] as number, slack);
+    const to =
+      from + Math.max(noteWidth(lane, (notes.durations[i] as number) * scale, height) / scale, slack);
     if (notes.pitches[i] === pitch && tick >= from - slack && tick <= to + slack) {
       return i;
     }

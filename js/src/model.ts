@@ -155,7 +155,7 @@ const BUSY_AFTER_MS = 400;
 const REPEAT_MS = 3000;
 const LONGEST_PAUSE_MS = 30_000;
 /** Their answers are large: they are sent again only after long. */
-const HEAVY: readonly string[] = ["sound", "desk", "midi", "uncertainty"];
+const HEAVY: readonly string[] = ["sound", "desk", "file", "uncertainty"];
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);

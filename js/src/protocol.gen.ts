@@ -453,14 +453,10 @@ export interface RequestCaps {
 export interface RequestExample {
 }
 
-/** the piece as a MIDI file */
-export interface RequestMidi {
-}
-
 /** a file that is made of the roll, part by part */
 export interface RequestFile {
-  /** the roll as one page, or its actions as Python */
-  what: "html" | "code";
+  /** the piece, the roll as a page, its actions as Python */
+  what: "midi" | "html" | "code";
   /** which part of it, from 0; in order */
   part: number;
   /** what the answer to the first part called it */
@@ -502,7 +498,7 @@ export interface OkAnswer {
   parts?: number;
   /** file: its name for the parts that follow */
   key?: string;
-  /** midi, file: what the file may be called */
+  /** file: what it may be called */
   name?: string;
   /** revision that holds the change */
   rev?: number;
@@ -705,7 +701,6 @@ export interface Requests {
   desk: RequestDesk;
   caps: RequestCaps;
   example: RequestExample;
-  midi: RequestMidi;
   file: RequestFile;
   upload: RequestUpload;
 }

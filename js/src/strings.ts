@@ -154,6 +154,7 @@ export const strings = {
     n === 0 ? "No note selected" : `${plural(n, "note", "notes")} selected`,
   copied: (n: number): string => `${plural(n, "note", "notes")} copied`,
   nothingToPaste: "Copy notes first",
+  nothingToCopy: "There are no notes to copy",
   // takes
   takesLabel: "Takes",
   takesHint: "How many versions Generate writes, to compare and choose from",
@@ -174,7 +175,7 @@ export const strings = {
   takeNotes: "Notes",
   takeNovelty: "New",
   takeHint: (n: number): string =>
-    `Show take ${n}, and hear it while the piece plays (${n}). Alt-click a bar in the roll, or T, to take only that bar from it`,
+    `Show take ${n}, and hear it while the piece plays (${n}). Alt-click a bar in the roll (or T): that bar stays with it, whichever take you show next`,
   takeOriginal: "Original",
   takeOriginalHint: "Show the bars as they were, and hear them while the piece plays (0)",
   takeNow: (n: number): string => `Take ${n}`,
@@ -186,6 +187,7 @@ export const strings = {
   keepGoing: "Keep going",
   keepGoingHint: "A new take with every pass of the loop, until one is kept",
   // targets
+  targets: "Roles of bars and tracks",
   targetsHint: "What the model may write, may read or must not see",
   barRoles: {
     context: "Context (Shift C)",

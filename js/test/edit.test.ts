@@ -45,10 +45,23 @@ describe("changes", () => {
     expect(louder([note(1, 0, { velocity: 5 })], -8)[0]?.velocity).toBe(1);
   });
   it("quantises to the grid of the bar, and takes micro-timing away", () => {
-    const bar = (tick: number): number => (tick < 360 ? 0 : 360); // 3/8, then on
+    const bar = (tick: number): [number, number] => (tick < 360 ? [0, 360] : [360, 1000]); // 3/8, then on
     expect(onsets(quantised([note(1, 70, { micro: -200 }), note(2, 425)], 120, bar, END))).toEqual([
       120, 480,
     ]);
+  });
+  it("quantises to the next bar's first line, in the last bar to the last line inside, as Python does", () => {
+    const bar = (tick: number): [number, number] => (tick < 400 ? [0, 400] : [400, 1000]);
+    expect(onsets(quantised([note(1, 390), note(2, 310), note(3, 990)], 200, bar, END))).toEqual([
+      400, 400, 800,
+    ]);
+    expect(onsets(quantised([note(1, 390), note(2, 340)], 240, bar, END))).toEqual([400, 240]);
+  });
+  it("keeps to the grid at the end of the piece", () => {
+    const notes = [note(1, 600), note(2, 840)];
+    expect(onsets(moved(notes, 120, 0, END, 120))).toEqual([720, 960]);
+    expect(onsets(moved(notes, 240, 0, END, 120))).toEqual([720, 960]);
+    expect(onsets(moved(notes, -1000, 0, END, 120))).toEqual([0, 240]);
   });
   it("copies with new ids and leaves out what lies beyond the end", () => {
     let id = 100;

@@ -53,6 +53,15 @@ describe("hitTest", () => {
     expect(at(1, 36, 2100)).toMatchObject({ note: -1 });
   });
 
+  it("takes a drum hit for as long as it looks, whatever its length", () => {
+    const long = unpackNotes(packed([{ track: 1, onset: 0, duration: 960, pitch: 36 }]), 0, 1, 2);
+    const lane = lanes[1] as (typeof lanes)[0];
+    const y = rowTop(lane, lane.rowOf[36] as number) + lane.rowHeight / 2 - view.top + RULER;
+    const noteAtX = (x: number) => hitTest({ ...scene, notes: long }, x, y);
+    expect(noteAtX(10)).toMatchObject({ note: 0 });
+    expect(noteAtX(40)).toMatchObject({ area: "cell", note: -1 }); // nothing is seen there: a hit can be drawn
+  });
+
   it("finds nothing outside", () => {
     expect(hitTest(scene, 961, 100)).toEqual({ area: "none" });
     expect(hitTest(scene, 10, RULER + 290)).toEqual({ area: "none" });

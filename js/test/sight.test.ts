@@ -38,7 +38,12 @@ describe("the model's grid", () => {
 
 describe("copied notes", () => {
   const one = { id: 3, track: 4, onset: 2000, duration: 120, pitch: 60, velocity: 90, micro: 2 };
-  const clip: Clip = { resolution: 480, start: 1920, notes: [one, { ...one, track: 5, onset: 1920 }] };
+  const clip: Clip = {
+    resolution: 480,
+    track: one.track,
+    start: 1920,
+    notes: [one, { ...one, track: 5, onset: 1920 }],
+  };
 
   it("come back from their text", () => {
     expect(readClip(clipText(clip))).toEqual({ ...clip, notes: clip.notes.map((n) => ({ ...n, id: 0 })) });

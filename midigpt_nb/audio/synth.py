@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from midigpt_nb.audio.patches import drum_of, patch_of
 from midigpt_nb.audio.voices import LONGEST_NOTE, SILENCE, Samples, hit, tone
-from midigpt_nb.errors import brief
+from midigpt_nb.score.foreign import must_be_score
+from midigpt_nb.score.places import BarRange, Tracks, bar_range, track_numbers
 
 if TYPE_CHECKING:
     from midigpt_nb._core import ScoreTable
@@ -43,8 +44,8 @@ def render(
     score: Score,
     *,
     sample_rate: int = SAMPLE_RATE,
-    bars: tuple[int, int] | None = None,
-    tracks: Sequence[int] | None = None,
+    bars: BarRange = None,
+    tracks: Tracks = None,
     room: float = 0.12,
 ) -> Samples:
     """Render a score to stereo sound.
@@ -57,8 +58,9 @@ def render(
         Samples per second, 8000 to 192000.
     bars
         `(first, end)`: only notes that start in bars first .. end - 1, from 0; bar `first` is second 0.
+        A range, a list of bars (from its first to its last) or one bar will do, too.
     tracks
-        Track numbers to play, counted from 0; None plays all.
+        Numbers, counted from 0, or names of the tracks to play; None plays all.
     room
         Level of the reverberation, 0 (dry) to 1.
 
@@ -99,19 +101,13 @@ def render(
     return np.ascontiguousarray(limit(mix, sample_rate).T)
 
 
-def timed_notes(
-    score: Score, *, bars: tuple[int, int] | None = None, tracks: Sequence[int] | None = None
-) -> list[TimedNotes]:
+def timed_notes(score: Score, *, bars: BarRange = None, tracks: Tracks = None) -> list[TimedNotes]:
     """The notes of each played track in seconds from the start of the first played bar."""
-    table = getattr(score, "table", None)
-    if table is None:
-        raise TypeError(f"score is {brief(score)}; it must be a Score, as Score.from_midi(path) makes one")
-    chosen = list(range(table.n_tracks)) if tracks is None else list(tracks)
-    for track in chosen:
-        if not 0 <= track < table.n_tracks:
-            raise ValueError(f"track {track} does not exist; this score has tracks 0..{table.n_tracks - 1}")
+    must_be_score(score)
+    table = score.table
+    chosen = track_numbers(tracks, score)
     starts = np.asarray(score.bar_starts, dtype=np.float64)
-    first, end = bars if bars is not None else (0, len(starts) - 1)
+    first, end = bars if isinstance(bars, tuple) and len(bars) == 2 else bar_range(bars, len(starts) - 1)
     if not 0 <= first <= end <= len(starts) - 1:
         raise ValueError(f"bars {bars} are not in this score; first and end go from 0 to {len(starts) - 1}")
     return [_timed_track(score, table, track, starts[first : end + 1], first) for track in chosen]

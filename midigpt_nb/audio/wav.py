@@ -36,6 +36,8 @@ def write_wav(
     -------
     >>> write_wav("song.wav", render(Score.example()[:2]))
     """
+    if isinstance(audio, str | PathLike):
+        raise ValueError(f"audio is {str(audio)!r}; the file comes first: write_wav('new.wav', samples)")
     samples = np.asarray(audio, dtype=np.float32)
     if samples.ndim == 1:
         samples = samples[:, None]

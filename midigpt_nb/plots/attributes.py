@@ -15,8 +15,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from midigpt_nb.attributes import Attribute, AttributeAnalyzer
-from midigpt_nb.plots.lanes import Bars, bar_range, chosen_tracks
+from midigpt_nb.errors import brief
+from midigpt_nb.plots.lanes import chosen_tracks
 from midigpt_nb.plots.style import NotebookFigure, Theme, ThemeName, font, printable, theme_of
+from midigpt_nb.score.foreign import must_be_score
+from midigpt_nb.score.places import BarRange, Tracks, bar_range
 
 if TYPE_CHECKING:
     from midigpt_nb.score.model import Score
@@ -43,10 +46,8 @@ def everything() -> AttributeAnalyzer:
                     for mode in ("min", "max")
                 ],
                 *[{"name": "note_duration_quantile", "params": {"mode": mode}} for mode in ("min", "max")],
-                *[
-                    {"name": name}
-                    for name in ("pitch_class_set", "pitch_range", "silence_proportion", "nomml")
-                ],
+                *[{"name": name} for name in ("pitch_class_set", "pitch_range", "key_signature")],
+                *[{"name": name} for name in ("silence_proportion", "nomml")],
             ],
         }
     )
@@ -55,12 +56,12 @@ def everything() -> AttributeAnalyzer:
 def plot_attributes(
     score: Score | Mapping[str, Score],
     names: Sequence[str] | None = None,
-    tracks: Sequence[int] | None = None,
+    tracks: Tracks = None,
     requested: Mapping[str, Any] | None = None,
     targets: Iterable[tuple[int, int]] = (),
     *,
     announced: Mapping[str, Any] | None = None,
-    bars: Bars = None,
+    bars: BarRange = None,
     analyzer: AttributeAnalyzer | None = None,
     theme: ThemeName = "light",
     width: float = 900,
@@ -78,6 +79,8 @@ def plot_attributes(
     scores = dict(score) if isinstance(score, Mapping) else {"measured": score}
     if not scores:
         raise ValueError("there is no score to plot")
+    for label, one in scores.items():
+        must_be_score(one, f"score[{label!r}]" if isinstance(score, Mapping) else "score")
     analyzer = analyzer or everything()
     rows = _rows(analyzer, names)
     first = next(iter(scores.values()))
@@ -146,6 +149,11 @@ class _Wishes:
 
     def __init__(self, values: Mapping[str, Any] | None) -> None:
         values = values or {}
+        if not set(values) <= {"track", "bar"}:
+            form = "{'track': {1: {'note_density': 8}}, 'bar': {1: {4: {'bar_note_density': 3}}}}"
+            raise ValueError(
+                f"wishes are {brief(values)}; they look like {form}, with one of the two or both"
+            )
         self.tracks = {int(track): names for track, names in (values.get("track") or {}).items()}
         self.bars = {
             (int(track), int(bar)): names
@@ -230,7 +238,7 @@ class _Grid:
         axes.set_yticks([])
         if column == 0:
             y = self.top + row * (_ROW + _GAP)
-            name = "\n".join(wrap(attribute.in_words, 11))
+            name = "\n".join(wrap(attribute.in_words, 10))
             self.text(10, y + 2, name, 8.5, theme.text, bold=True, linespacing=1.15)
 
     def scale(
@@ -242,6 +250,9 @@ class _Grid:
             seen = np.concatenate([np.array([11.0]), *[values for _, found in panels for values in found]])
             top = int(min(top, np.nanmax(seen) + 1))
         ticks = sorted({0, top // 2, top})
+        if attribute.nominal:  # names without an order: those that occur
+            seen = np.concatenate([values for _, found in panels for values in found] or [np.zeros(0)])
+            ticks = np.unique(seen[~np.isnan(seen)]).astype(int).tolist()[:6]
         for index, (axes, _) in enumerate(panels):
             axes.set_ylim(-0.08 * top - 0.3, 1.08 * top + 0.3)
             axes.hlines(ticks, *shown, color=self.theme.beat_line, lw=0.7, zorder=1)

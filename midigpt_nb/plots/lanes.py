@@ -6,13 +6,14 @@ the lanes, so that a row keeps its height whatever else is shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from midigpt_nb.score.general_midi import drum_name
+from midigpt_nb.score.places import Tracks, track_numbers
 
 if TYPE_CHECKING:
     from midigpt_nb.score.model import Score
@@ -31,7 +32,6 @@ _SHORTER = (
     ("Chinese", "China"),
 )
 NOTE_NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
-Bars = tuple[int, int] | range | Sequence[int] | None
 
 
 def pitch_name(pitch: int) -> str:
@@ -55,34 +55,10 @@ def short_drum_name(pitch: int) -> str:
     return name if len(name) <= 14 else name[:13].rstrip() + "…"
 
 
-def bar_range(bars: Bars, n_bars: int) -> tuple[int, int]:
-    """First bar and the bar after the last, from ``(start, end)``, a range or a list of bars (from 0)."""
-    if bars is None:
-        return 0, n_bars
-    if isinstance(bars, tuple) and len(bars) == 2:
-        start, end = bars
-    else:
-        chosen = list(bars)
-        if not chosen:
-            raise ValueError("bars is empty; give (start, end), a range or a list of bars")
-        start, end = min(chosen), max(chosen) + 1
-    if not 0 <= start < end <= max(n_bars, 1):
-        raise ValueError(
-            f"bars {bars!r} lie outside the score; it has bars 0 to {n_bars - 1}, the end not included"
-        )
-    return start, end
-
-
-def chosen_tracks(score: Score, tracks: Iterable[int] | None) -> list[int]:
-    """The tracks asked for; by default all that have notes."""
+def chosen_tracks(score: Score, tracks: Tracks) -> list[int]:
+    """The tracks asked for, by number or name; by default all that have notes."""
     if tracks is not None:
-        chosen = list(tracks)
-        missing = [track for track in chosen if not 0 <= track < score.n_tracks]
-        if missing:
-            raise ValueError(
-                f"track {missing[0]} does not exist; the score has tracks 0 to {score.n_tracks - 1}"
-            )
-        return chosen
+        return track_numbers(tracks, score)
     table = score.table
     filled = [track for track in range(score.n_tracks) if len(track_notes(table, track))]
     return filled or list(range(score.n_tracks))

@@ -16,16 +16,16 @@ from matplotlib.patches import Patch, Rectangle
 
 from midigpt_nb.plots import style
 from midigpt_nb.plots.lanes import (
-    Bars,
     Lane,
     Notes,
-    bar_range,
     chosen_tracks,
     place,
     placed_notes,
     stack_lanes,
 )
 from midigpt_nb.plots.style import NotebookFigure, Theme, ThemeName, bare, font, printable, theme_of
+from midigpt_nb.score.foreign import must_be_score
+from midigpt_nb.score.places import BarRange, Tracks, bar_range
 
 if TYPE_CHECKING:
     from midigpt_nb.score.model import Score
@@ -56,8 +56,8 @@ class _Sheet:
 def plot_roll(
     score: Score,
     *,
-    bars: Bars = None,
-    tracks: Sequence[int] | None = None,
+    bars: BarRange = None,
+    tracks: Tracks = None,
     highlight: Cells = (),
     theme: ThemeName = "light",
     width: float = 900,
@@ -66,10 +66,12 @@ def plot_roll(
 ) -> NotebookFigure:
     """A picture of a score: a lane per track, pitches or drums as rows, real bar lines.
 
-    `bars` is ``(start, end)`` with the end not included, a range or a list, counted from 0 (the picture
-    counts from 1); `tracks` defaults to all that have notes. `highlight` shades (track, bar) cells, such as
-    the ones that were generated. Sizes are in pixels. Louder notes are drawn stronger.
+    `bars` is ``(start, end)`` with the end not included, a range, a list or one bar, counted from 0 (the
+    picture counts from 1); `tracks` are numbers or names, by default all that have notes. `highlight` shades
+    (track, bar) cells, such as the ones that were generated. Sizes are in pixels. Louder notes are drawn
+    stronger.
     """
+    must_be_score(score)
     sheet = _sheet([score], bars, tracks, theme, width, height, title, head=bool(title))
     _shade(sheet, highlight)
     for lane in sheet.lanes:
@@ -81,14 +83,16 @@ def plot_diff(
     before: Score,
     after: Score,
     *,
-    bars: Bars = None,
-    tracks: Sequence[int] | None = None,
+    bars: BarRange = None,
+    tracks: Tracks = None,
     theme: ThemeName = "light",
     width: float = 900,
     height: float | None = None,
     title: str = "",
 ) -> NotebookFigure:
     """What changed between two scores: kept notes grey, new ones filled, removed ones hollow, bars shaded."""
+    must_be_score(before, "before")
+    must_be_score(after, "after")
     if after.resolution != before.resolution:
         after = after.resample(before.resolution)
     diff = before.diff(after)
@@ -116,8 +120,8 @@ def plot_diff(
 def roll_png(
     score: Score,
     *,
-    bars: Bars = None,
-    tracks: Sequence[int] | None = None,
+    bars: BarRange = None,
+    tracks: Tracks = None,
     highlight: Cells = (),
     theme: ThemeName = "light",
     width: int = 800,
@@ -146,8 +150,8 @@ def roll_png(
 
 def _sheet(
     scores: Sequence[Score],
-    bars: Bars,
-    tracks: Sequence[int] | None,
+    bars: BarRange,
+    tracks: Tracks,
     theme_name: ThemeName,
     width: float,
     height: float | None,
@@ -160,11 +164,7 @@ def _sheet(
     longest = max(scores, key=lambda score: score.n_bars)
     most = max(scores, key=lambda score: score.n_tracks)
     shown = bar_range(bars, longest.n_bars)
-    chosen = (
-        sorted({t for score in scores for t in chosen_tracks(score, None)})
-        if tracks is None
-        else list(tracks)
-    )
+    chosen = sorted({t for score in scores for t in chosen_tracks(score, None)}) if tracks is None else tracks
     names, kinds = most.track_names, most.table.tracks[:, 2]
     wanted = []
     for track in chosen_tracks(most, chosen):

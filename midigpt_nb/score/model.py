@@ -26,6 +26,7 @@ from midigpt_nb.errors import ScoreError, brief
 from midigpt_nb.score import bars_edit, chords, edit
 from midigpt_nb.score import table as conversion
 from midigpt_nb.score.diff import ScoreDiff
+from midigpt_nb.score.foreign import other_kind, unread_file
 from midigpt_nb.score.general_midi import program_name
 from midigpt_nb.score.places import whole
 from midigpt_nb.score.source import SourceFile
@@ -247,8 +248,7 @@ class Score:
         try:
             data = path.read_bytes()
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise ScoreError(f"cannot read {str(path)!r}: {reason}") from error
+            raise ScoreError(unread_file(path, error)) from error
         try:
             return cls.from_bytes(data)
         except ScoreError as error:
@@ -259,7 +259,11 @@ class Score:
         """Read a MIDI file from memory; see `from_midi`."""
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise ScoreError(f"data is {brief(data)}; it must be the bytes of a MIDI file")
-        file, table = _core.read_midi(bytes(data))
+        data = bytes(data)
+        try:
+            file, table = _core.read_midi(data)
+        except ScoreError as error:
+            raise ScoreError(other_kind(data) or str(error)) from error
         if file.n_unended_notes:
             warnings.warn(
                 f"{file.n_unended_notes} notes of the file never end; they are not part of the score",

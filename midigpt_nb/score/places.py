@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from midigpt_nb.score.model import Score
 
 __all__ = [
+    "BarRange",
     "Bars",
     "MetreLike",
     "NotePlace",
     "TrackName",
     "Tracks",
     "bar_numbers",
+    "bar_range",
     "bars_in_words",
     "cells_in_words",
     "metre_of",
@@ -35,6 +37,7 @@ __all__ = [
 ]
 
 Bars: TypeAlias = "int | slice | range | Iterable[int] | None"
+BarRange: TypeAlias = "tuple[int, int] | range | Sequence[int] | int | None"
 TrackName: TypeAlias = "int | str"
 Tracks: TypeAlias = "TrackName | slice | Iterable[TrackName] | None"
 MetreLike: TypeAlias = "str | tuple[int, int]"
@@ -69,6 +72,30 @@ def bar_numbers(bars: Bars, n_bars: int) -> list[int]:
     if isinstance(bars, (str, bytes, dict)) or not isinstance(bars, Iterable):
         bars = [bars]  # type: ignore[list-item]
     return [_one_bar(bar, n_bars) for bar in bars]
+
+
+def bar_range(bars: BarRange, n_bars: int) -> tuple[int, int]:
+    """First bar and the bar after the last, from ``(start, end)``, a range, a list of bars or one bar.
+
+    Counted from 0. Raises ValueError for bars that are not there.
+
+    >>> bar_range((4, 8), 16), bar_range([4, 5, 7], 16), bar_range(4, 16)
+    ((4, 8), (4, 8), (4, 5))
+    """
+    if bars is None:
+        return 0, n_bars
+    if isinstance(bars, tuple) and len(bars) == 2:
+        start, end = bars
+    else:
+        chosen = [bars] if isinstance(bars, int) else list(bars)
+        if not chosen:
+            raise ValueError("bars is empty; give (start, end), a range or a list of bars")
+        start, end = min(chosen), max(chosen) + 1
+    if not 0 <= start < end <= max(n_bars, 1):
+        raise ValueError(
+            f"bars {bars!r} lie outside the score; it has bars 0 to {n_bars - 1}, the end not included"
+        )
+    return start, end
 
 
 def _one_bar(bar: Any, n_bars: int) -> int:

@@ -22,6 +22,7 @@ __all__ = [
     "bar_rows_of_notes",
     "bar_starts",
     "bars_from_table",
+    "distinct_metres",
     "longest_track",
     "n_notes_of",
     "relabelled",
@@ -142,7 +143,7 @@ def _require_tracks(tracks: Sequence[Track]) -> None:
     for index, track in enumerate(tracks):
         if not isinstance(track, Track):
             raise ScoreError(f"tracks[{index}] is {brief(track)}; it must be a Track")
-        if not isinstance(track.track_type, str):
+        if track.track_type not in ("melodic", "drum"):
             raise ScoreError(
                 f"tracks[{index}].track_type is {brief(track.track_type)}; allowed: 'melodic', 'drum'"
             )
@@ -311,6 +312,15 @@ def bar_lengths(table: _core.ScoreTable) -> npt.NDArray[np.int64]:
     """Nominal ticks of each row of `bars`."""
     bars = table.bars.astype(np.int64)
     return 4 * bars[:, 1] * table.resolution // np.maximum(bars[:, 2], 1)
+
+
+def distinct_metres(
+    bars: npt.NDArray[np.int32],
+) -> tuple[list[tuple[int, int]], npt.NDArray[np.int64]]:
+    """The metres of rows of `bars`, each once, ascending, and which of them each row has."""
+    both = bars[:, 1].astype(np.int64) << 32 | bars[:, 2]
+    distinct, which = np.unique(both, return_inverse=True)
+    return [(metre >> 32, metre & 0xFFFFFFFF) for metre in distinct.tolist()], which
 
 
 def bar_starts(table: _core.ScoreTable) -> npt.NDArray[np.int64]:

@@ -7,12 +7,12 @@ score that it came to. Lines are made when the program is asked for, so listenin
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from pprint import pformat
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,31 +20,48 @@ import numpy as np
 from midigpt_nb.errors import MidiGPTError
 from midigpt_nb.score.model import Note, Score
 from midigpt_nb.widgets.document import Timeline, match_notes, same_bars
+from midigpt_nb.widgets.history import WHOLE
+from midigpt_nb.widgets.score_text import WIDTH, from_file_or_notes, note_text, packed_text
 
 if TYPE_CHECKING:
     from midigpt_nb._core import ScoreTable
-    from midigpt_nb.widgets.document import State
+    from midigpt_nb.widgets.state import State
 
-__all__ = ["ActionLog", "generate_line", "op_calls", "score_expression"]
+__all__ = ["ActionLog", "generate_line", "op_calls"]
 
-_KEPT_STATES = 500
-"""As many steps as can be undone keep their scores; older ones are written down for good."""
-_WIDTH = 100
-_LONG = 4_000
-"""Text of a score (characters) above which a file is better."""
+_MOST_NOTES = 300
+"""A change of more notes is written as the score it came to."""
 _LONGEST_NAME = 24
 _NO_ROWS = "roll.score.table.notes[:0]"
 
 
 @dataclass
 class _Entry:
-    """One change of the score. The states go when nobody can come back to them."""
+    """One change of the score. Its states go when it is `settled`; their `music` is still known."""
 
     before: State | None
     after: State | None
     lines: list[str] | None
     plan: dict[str, Any]
     file: str = ""
+    calls: str | None = None  # of methods of `Score`, once they were asked for; "": there are none
+    packed: list[str] | None = None  # the score after it as text, where the states have gone
+    music: tuple[object, object] = field(init=False)
+
+    def __post_init__(self) -> None:
+        assert self.before is not None and self.after is not None
+        self.music = self.before.music, self.after.music
+
+    @property
+    def settled(self) -> bool:
+        return self.after is None
+
+    def settle(self) -> None:
+        """Write down what it was, so that the states are not needed."""
+        if self.lines is None and not _calls(self):
+            assert self.after is not None
+            self.packed = packed_text(self.after.own)
+        self.before = self.after = None
 
 
 class ActionLog:
@@ -73,7 +90,7 @@ class ActionLog:
         """The document now is `state`: something was done, undone or redone."""
         said, plan, file = self._said, self._said_plan, self._said_file
         self._said, self._said_plan, self._said_file = None, {}, ""
-        if _is(state, self._now):
+        if state.music is self._now.music:
             return
         if said is None and self._travelled(state):
             self._now = state
@@ -81,21 +98,23 @@ class ActionLog:
         self._undone.clear()
         self._entries.append(_Entry(self._now, state, said, plan, file))
         self._now = state
-        old = self._entries[-_KEPT_STATES - 1] if len(self._entries) > _KEPT_STATES else None
-        if old is not None and old.before is not None:
-            old.lines, old.before, old.after = _lines(old), None, None
+        self._settle()
+
+    def _settle(self) -> None:
+        for old in reversed(self._entries[:-WHOLE]):
+            if old.settled:
+                break  # and so are all before it
+            old.settle()
 
     def _travelled(self, state: State) -> bool:
         """Whether this is an undo or a redo; the entries have followed it then."""
         for i in reversed(range(len(self._entries))):
-            before = self._entries[i].before
-            if before is not None and _is(state, before):
+            if self._entries[i].music[0] is state.music:
                 self._undone += reversed(self._entries[i:])
                 del self._entries[i:]
                 return True
         for i in reversed(range(len(self._undone))):
-            after = self._undone[i].after
-            if after is not None and _is(state, after):
+            if self._undone[i].music[1] is state.music:
                 self._entries += reversed(self._undone[i:])
                 del self._undone[i:]
                 return True
@@ -105,36 +124,50 @@ class ActionLog:
         """A program that comes to the same score.
 
         `make` writes the call that makes the roll from the name of a score; `settings` are the traits to be
-        set at the end.
+        set at the end. Music that can only be written as long text stands behind everything else.
         """
-        parts = ["import midigpt_nb as mg", "", *self._beginning(), make("score")]
+        texts = _Texts()
+        lines = [*self._beginning(texts), make("score")]
         plan: dict[str, Any] = {}
         for entry in self._entries:
             if entry.plan != plan and (entry.lines is not None):
                 plan = entry.plan
-                parts.append(_assignment("plan", plan))
-            lines = _lines(entry)
-            if any("unpack_score" in line for line in lines):
-                parts.append("from midigpt_nb.widgets.project import unpack_score")
-            parts += lines
+                lines.append(_assignment("plan", plan))
+            lines += _lines(entry, texts)
         ended = {name: value for name, value in settings.items() if name != "plan"}
         if settings.get("plan", {}) != plan:
-            parts.append(_assignment("plan", settings.get("plan", {})))
-        parts += [_assignment(name, value) for name, value in ended.items()]
-        return "\n".join(parts) + "\n"
+            lines.append(_assignment("plan", settings.get("plan", {})))
+        lines += [_assignment(name, value) for name, value in ended.items()]
+        return texts.program(lines)
 
-    def _beginning(self) -> list[str]:
-        start = self._start.source.with_table(self._start.table)
-        lines = _score_lines("score", start, self.path)
-        if any("unpack_score" in line for line in lines):
-            said = _from_file(f"{self.path.name}, which has changed since or gone") if self.path else []
-            return ["from midigpt_nb.widgets.project import unpack_score", "", *said, *lines]
-        return lines
+    def _beginning(self, texts: _Texts) -> list[str]:
+        start = self._start.own
+        gone = f"{self.path.name}, which has changed since or gone" if self.path else ""
+        return _score_lines("score", start, self.path, texts, gone)
 
 
-def _is(state: State, other: State) -> bool:
-    """Undo and redo bring back the very objects."""
-    return state.table is other.table and state.source is other.source
+class _Texts:
+    """Long texts of a program, by the names they have in it."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, list[str]] = {}
+
+    def put(self, text: list[str]) -> str:
+        """Python that reads the score from its text."""
+        name = f"MUSIC_{len(self._lines) + 1}"
+        self._lines[name] = text
+        return f"unpack_score({name})"
+
+    def program(self, lines: list[str]) -> str:
+        """The program of these lines: those that a person reads first, the texts last."""
+        if not self._lines:
+            return "\n".join(["import midigpt_nb as mg", "", *lines]) + "\n"
+        known = ["import midigpt_nb as mg", "from midigpt_nb.widgets.project import unpack_score"]
+        body = indent("\n".join([*lines, "return roll"]), "    ")
+        said = "# The music itself, all of its bytes as text: it is in no file."
+        texts = [line for name, own in self._lines.items() for line in (f"{name} = (", *own, ")", "")]
+        parts = [*known, "", "", "def make_roll():", body, "", "", said, *texts, "roll = make_roll()", ""]
+        return "\n".join(parts)
 
 
 def _assignment(name: str, value: Any) -> str:
@@ -142,27 +175,34 @@ def _assignment(name: str, value: Any) -> str:
 
 
 def _literal(value: Any) -> str:
-    return pformat(value, width=_WIDTH, compact=True, sort_dicts=False)
+    return pformat(value, width=WIDTH, compact=True, sort_dicts=False)
 
 
 # --------------------------------------------------------------------------------------------- of one change
 
 
-def _lines(entry: _Entry) -> list[str]:
+def _lines(entry: _Entry, texts: _Texts) -> list[str]:
     if entry.lines is not None:
         return entry.lines
-    assert entry.before is not None and entry.after is not None
-    before = entry.before.source.with_table(entry.before.table)
-    after = entry.after.source.with_table(entry.after.table)
-    calls = None if entry.file else _note_calls(before, after)
-    if calls is None:
-        path = Path(Path(entry.file).name) if entry.file else None
-        return [*(_from_file(entry.file) if entry.file else []), *_score_lines("roll.score", after, path)]
-    return [f"roll.score = roll.score{calls}"]
+    if _calls(entry):
+        return [f"roll.score = roll.score{entry.calls}"]
+    if entry.packed is not None:
+        return [f"roll.score = {texts.put(entry.packed)}"]
+    assert entry.after is not None
+    path = Path(Path(entry.file).name) if entry.file else None
+    return _score_lines("roll.score", entry.after.own, path, texts, entry.file)
+
+
+def _calls(entry: _Entry) -> str:
+    """The change as calls of `Score` methods; '' where it has another score. Worked out once."""
+    if entry.calls is None:
+        assert entry.before is not None and entry.after is not None
+        entry.calls = "" if entry.file else _note_calls(entry.before.own, entry.after.own) or ""
+    return entry.calls
 
 
 def _note_calls(before: Score, after: Score) -> str | None:
-    """The change as calls of `Score` methods; None when more than notes has changed."""
+    """The change as calls of `Score` methods; None when more than notes has changed, or very many."""
     old, new = before.table, after.table
     if not same_bars(old, new) or old.tempo != new.tempo or _named(before) != _named(after):
         return None
@@ -171,6 +211,8 @@ def _note_calls(before: Score, after: Score) -> str | None:
     gone[match[match >= 0]] = False
     places = _places(old, np.flatnonzero(gone))
     fresh = np.flatnonzero(match < 0)
+    if np.count_nonzero(gone) + len(fresh) > _MOST_NOTES:
+        return None
     result, calls = before, ""
     try:
         if places:
@@ -178,7 +220,7 @@ def _note_calls(before: Score, after: Score) -> str | None:
         for (track, bar), rows in groupby(zip(fresh, _places(new, fresh), strict=True), lambda r: r[1][:2]):
             notes = [Note(*(int(new.notes[row][i]) for i in (2, 3, 0, 1, 4))) for row, _ in rows]
             result = result.add_notes(track, bar, notes)
-            calls += f".add_notes({track}, {bar}, [{', '.join(map(_note, notes))}])"
+            calls += f".add_notes({track}, {bar}, [{', '.join(map(note_text, notes))}])"
     except MidiGPTError:
         calls = ""
     if calls and result.table.same_as(new):
@@ -215,26 +257,25 @@ def _places(table: ScoreTable, rows: np.ndarray[Any, Any]) -> list[tuple[int, in
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
-def _note(note: Note) -> str:
-    delta = f", {note.delta}" if note.delta else ""
-    return f"mg.Note({note.pitch}, {note.velocity}, {note.onset_ticks}, {note.duration_ticks}{delta})"
+def _score_lines(name: str, score: Score, path: Path | None, texts: _Texts, said: str) -> list[str]:
+    """The line that makes the variable `name` this score, below it, for long text, how to have a file instead
+    (never over one that is there). `said`: of where music that stands in the program as text comes from.
 
-
-def _score_lines(name: str, score: Score, path: Path | None) -> list[str]:
-    """The line that makes the variable `name` this score; below long text, how to have a file instead (never
-    over one that is there).
-
-    A piece that is in no file stands in the program as text, because nothing else keeps the promise that the
-    program comes to the same score in a kernel that knows only the program.
+    A piece that is in no file stands in the program, because nothing else keeps the promise that the program
+    comes to the same score in a kernel that knows only the program.
     """
     own = Path(f"piece-{score.hash()[:8]}.mid")
-    expression = score_expression(score, path, own)
-    line = f"{name} = {expression}"
-    if len(expression) <= _LONG or not _comes_back(score):
-        return [line]
+    expression = from_file_or_notes(score, path, own)
+    above = [f"# from {' '.join(said.split())}"] if said else []
+    if expression is not None:
+        return [*(above if expression.startswith("mg.Score(") else []), f"{name} = {expression}"]
+    line = f"{name} = {texts.put(packed_text(score))}  # {score.n_notes:,} notes: the text at the end"
+    if not _comes_back(score):
+        return [*above, line]
     taken = path is None or len(path.name) > _LONGEST_NAME or path.exists() or Path(path.name).exists()
     advised = own.name if taken or path is None else path.name
-    return [line, f"# {name}.to_midi({advised!r}) here, once, and the next copy of this program reads it"]
+    advice = f"# {name}.to_midi({advised!r}) here, once: the next copy of this program reads it"
+    return [*above, line, advice]
 
 
 def _comes_back(score: Score) -> bool:
@@ -243,30 +284,6 @@ def _comes_back(score: Score) -> bool:
         return Score.from_bytes(score.to_midi() or b"").hash() == score.hash()
     except MidiGPTError:
         return False
-
-
-def score_expression(score: Score, *paths: Path | None) -> str:
-    """Python that gives this score: a file that holds it, the example, or all of its bytes."""
-    wanted = score.hash()
-    for path in paths:
-        try:
-            if path is not None and path.is_file() and Score.from_midi(path).hash() == wanted:
-                return f"mg.Score.from_midi({str(path)!r})"
-        except (MidiGPTError, OSError):
-            continue  # the file has gone, or is no MIDI file
-    if Score.example().hash() == wanted:
-        return "mg.Score.example()"
-    from midigpt_nb.widgets.project import pack_score
-
-    text = base64.b85encode(pack_score(score)).decode("ascii")
-    width = _WIDTH - 6  # of a line with its indent and its quotes
-    lines = [f"    {text[at : at + width]!r}" for at in range(0, len(text), width)]
-    return "unpack_score(\n{}\n)".format("\n".join(lines))
-
-
-def _from_file(name: str) -> list[str]:
-    """Says where the music below comes from."""
-    return [f"# from {' '.join(name.split())}"]
 
 
 # ------------------------------------------------------------------------------------------ lines of actions

@@ -23,9 +23,10 @@ import traitlets as t
 
 from midigpt_nb.errors import MidiGPTError, ProjectError
 from midigpt_nb.widgets.beside import moved_traits
-from midigpt_nb.widgets.document import Document, State
+from midigpt_nb.widgets.document import Document
 from midigpt_nb.widgets.project import Project, read_json
 from midigpt_nb.widgets.protocol import ProtocolError, unpack_notes
+from midigpt_nb.widgets.state import State
 
 if TYPE_CHECKING:
     from midigpt_nb.widgets.files import RollFiles
@@ -106,7 +107,7 @@ _VIEW = ("selection", "theme", "height", "snap", "loop", "show_lanes")
 
 
 def _hash(state: State) -> str:
-    return state.source.with_table(state.table).hash()
+    return state.own.hash()
 
 
 def _notebook() -> str:
@@ -151,7 +152,7 @@ def read_kept(frame: bytes, start: State) -> Restored:
             state = replace(state, track_numbers=numbers)
         document._state, document._next_id = state, next_id
     else:
-        project = Project(start.source.with_table(start.table))
+        project = Project(start.own)
         document = Document(project.score)
         document._state = replace(start)
     kept = document.state

@@ -14,8 +14,7 @@ from midigpt_nb.widgets.targets import moved_plan
 from midigpt_nb.widgets.traits import notes_there
 
 if TYPE_CHECKING:
-    from midigpt_nb._core import ScoreTable
-    from midigpt_nb.widgets.document import State
+    from midigpt_nb.widgets.state import State
 
 __all__ = ["FITTED", "Beside", "moved_traits"]
 
@@ -172,14 +171,14 @@ class Beside:
     def __init__(self, state: State) -> None:
         self._state = state
         self._known: set[int] = {*state.track_numbers, *state.bar_numbers}
-        self._cut: deque[tuple[ScoreTable, dict[str, _Cut]]] = deque(maxlen=_KEPT)
+        self._cut: deque[tuple[object, dict[str, _Cut]]] = deque(maxlen=_KEPT)
 
     def changed(self, state: State, values: Mapping[str, Any]) -> dict[str, Any]:
         """The document is now `state`: those of `values` (trait -> value) that change, as they should be."""
         before, self._state = self._state, state
-        if state.table is before.table and state.source is before.source:
+        if state.music is before.music:
             return {}  # nothing moved; what was cut off once is not brought back a second time
-        known: dict[str, _Cut] = next((cut for table, cut in reversed(self._cut) if table is state.table), {})
+        known: dict[str, _Cut] = next((cut for music, cut in reversed(self._cut) if music is state.music), {})
         way = _Way.between(before, state, frozenset(self._known))
         self._known.update(state.track_numbers, state.bar_numbers)
         back = _Way.between(state, before, frozenset(self._known))
@@ -197,8 +196,8 @@ class Beside:
             if fitted != value:
                 now[name] = fitted
         if state.table is not before.table:
-            others = [entry for entry in self._cut if entry[0] is not before.table]
-            self._cut = deque([*others, (before.table, cuts)] if cuts else others, _KEPT)
+            others = [entry for entry in self._cut if entry[0] is not before.music]
+            self._cut = deque([*others, (before.music, cuts)] if cuts else others, _KEPT)
         return now
 
 

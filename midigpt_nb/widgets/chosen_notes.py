@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from midigpt_nb.score.model import Note
-from midigpt_nb.widgets.document import Cell, State, Timeline
+from midigpt_nb.widgets.document import Cell, Timeline
+from midigpt_nb.widgets.state import State
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,8 +15,9 @@ from midigpt_nb.widgets.protocol import ProtocolError
 from midigpt_nb.widgets.traits import check_plain
 
 if TYPE_CHECKING:
-    from midigpt_nb.widgets.document import Document, State
+    from midigpt_nb.widgets.document import Document
     from midigpt_nb.widgets.pages import Pages
+    from midigpt_nb.widgets.state import State
 
 __all__ = ["DECIDED", "Decisions", "decided_between"]
 
@@ -28,7 +29,7 @@ def decided_between(before: State, after: State) -> dict[str, Any]:
     """What has to be set (trait -> value) when undo or redo goes from one state to another: nothing between
     states of different music, with which it moves (`beside`).
     """
-    if before.table is not after.table or before.source is not after.source:
+    if before.music is not after.music:
         return {}
     known = before.decided or {}
     return {name: value for name, value in (after.decided or {}).items() if known.get(name, value) != value}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from midigpt_nb._core import bar_ticks
 from midigpt_nb.errors import ScoreError
 from midigpt_nb.score.general_midi import DRUM_NAMES, FAMILIES
+from midigpt_nb.score.table import distinct_metres
 from midigpt_nb.widgets.bar_numbers import bars_after, chords_after, matched_bars
 from midigpt_nb.widgets.channel_events import channel_events
 from midigpt_nb.widgets.history import History
 from midigpt_nb.widgets.ops import apply_ops
+from midigpt_nb.widgets.packed_state import pack_state, unpack_state
 from midigpt_nb.widgets.protocol import (
     FLAG_GENERATED,
     FLAG_PROVISIONAL,
@@ -28,6 +30,7 @@ from midigpt_nb.widgets.protocol import (
     empty_notes,
     pack_document,
 )
+from midigpt_nb.widgets.state import State
 from midigpt_nb.widgets.track_numbers import matched_numbers, numbers_after
 
 if TYPE_CHECKING:
@@ -37,7 +40,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Cell",
     "Document",
-    "State",
     "Timeline",
     "bar_label",
     "cell_label",
@@ -54,36 +56,46 @@ Cell = tuple[int, int]
 class Timeline:
     """Where everything of a table lies in time, as arrays over its rows (ticks of the table's resolution).
 
-    `bar_track`, `bar_index`, `bar_length`, `bar_start` have one entry per row of ``table.bars``; `note_bar`
-    is each note's row in ``table.bars``. Bars may differ from track to track; `shown` are the rows of the
-    longest track.
+    `bar_track`, `bar_index`, `bar_length`, `bar_start`, `notes_per_bar` have one entry per row of
+    ``table.bars``; `note_bar` is each note's row there. Bars may differ from track to track; `shown` are the
+    rows of the longest track.
     """
 
     def __init__(self, table: ScoreTable) -> None:
         bars, tracks = np.asarray(table.bars), np.asarray(table.tracks)
         first_bar = tracks[:, 0]
         bars_per_track = np.diff(first_bar, append=len(bars))
-        notes_per_bar = np.diff(bars[:, 0], append=table.n_notes)
+        self.notes_per_bar = np.diff(bars[:, 0], append=table.n_notes)
         self.bar_track = np.repeat(np.arange(len(tracks)), bars_per_track)
         self.bar_index = np.arange(len(bars)) - first_bar[self.bar_track]
         self.bar_length = _bar_lengths(bars, table.resolution)
         elapsed = np.cumsum(self.bar_length) - self.bar_length
         self.bar_start = elapsed - elapsed[first_bar[self.bar_track]] if len(bars) else elapsed
-        self.note_bar = np.repeat(np.arange(len(bars)), notes_per_bar)
+        self.note_bar = np.repeat(np.arange(len(bars)), self.notes_per_bar)
         self.n_bars = int(bars_per_track.max(initial=0))
         longest = int(bars_per_track.argmax()) if len(tracks) else 0
         self.shown = np.flatnonzero(self.bar_track == longest)
-        self._first_bar = first_bar
+        self._first_bar, self._first_note = first_bar, bars[:, 0]
 
     def row(self, track: int, bar: int) -> int:
         """Row of ``table.bars`` that holds a cell."""
         return int(self._first_bar[track]) + bar
 
+    @property
+    def cells(self) -> NDArray[np.int64]:
+        """One number for the track and the bar of each row of ``table.bars``, ascending."""
+        return self.bar_track.astype(np.int64) << 32 | self.bar_index
+
+    def notes_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows of ``table.notes`` of some rows of ``table.bars``, one after the other."""
+        counts = self.notes_per_bar[rows]
+        before = np.cumsum(counts) - counts
+        return np.repeat(self._first_note[rows] - before, counts) + np.arange(counts.sum())
+
 
 def _bar_lengths(bars: NDArray[np.int32], resolution: int) -> NDArray[np.int64]:
-    metres, which = np.unique(bars[:, 1:3], axis=0, return_inverse=True)
-    lengths = [bar_ticks(int(numerator), int(denominator), resolution) for numerator, denominator in metres]
-    return np.asarray(lengths, np.int64)[which.reshape(-1)] if lengths else np.zeros(0, np.int64)
+    metres, which = distinct_metres(bars)
+    return np.array([bar_ticks(*metre, resolution) for metre in metres], np.int64)[which]
 
 
 def match_notes(old: ScoreTable, new: ScoreTable) -> NDArray[np.int64]:
@@ -92,23 +104,35 @@ def match_notes(old: ScoreTable, new: ScoreTable) -> NDArray[np.int64]:
     Notes are the same when track, bar, onset, duration, pitch, velocity and delta agree; of several equal
     notes the first matches the first.
     """
-    if old.n_notes == 0 or new.n_notes == 0:
-        return np.full(new.n_notes, -1, np.int64)
-    rows = np.concatenate([_note_keys(old), _note_keys(new)])
-    _, kind = np.unique(rows, axis=0, return_inverse=True)
+    mine, theirs = Timeline(old), Timeline(new)
+    _, bars, other_bars = np.intersect1d(mine.cells, theirs.cells, assume_unique=True, return_indices=True)
+    even = mine.notes_per_bar[bars] == theirs.notes_per_bar[other_bars]
+    rows, other_rows = mine.notes_of(bars[even]), theirs.notes_of(other_bars[even])
+    unlike = np.zeros(len(mine.cells), bool)
+    unlike[mine.note_bar[rows[(old.notes[rows] != new.notes[other_rows]).any(axis=1)]]] = True
+    alike = ~unlike[mine.note_bar[rows]]  # mostly all bars but one
+    rows, other_rows = rows[alike], other_rows[alike]
+    match = np.full(new.n_notes, -1, np.int64)
+    match[other_rows] = rows
+    left, other_left = np.delete(np.arange(old.n_notes), rows), np.delete(np.arange(new.n_notes), other_rows)
+    if len(left) and len(other_left):
+        found = _matched(_note_keys(old, mine, left), _note_keys(new, theirs, other_left))
+        match[other_left] = np.where(found < 0, -1, left[found])
+    return match
+
+
+def _note_keys(table: ScoreTable, timeline: Timeline, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.column_stack([timeline.cells[timeline.note_bar[rows]], table.notes[rows]])
+
+
+def _matched(mine: NDArray[np.int64], theirs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each row of `theirs` the same one of `mine`, or -1."""
+    _, kind = np.unique(np.concatenate([mine, theirs]), axis=0, return_inverse=True)
     kind = kind.reshape(-1)
-    keys_old = _numbered(kind[: old.n_notes])
-    keys_new = _numbered(kind[old.n_notes :])
-    order = np.argsort(keys_old)
-    place = np.searchsorted(keys_old, keys_new, sorter=order).clip(max=old.n_notes - 1)
-    found = order[place]
-    return np.where(keys_old[found] == keys_new, found, -1)
-
-
-def _note_keys(table: ScoreTable) -> NDArray[np.int32]:
-    timeline = Timeline(table)
-    where = np.stack([timeline.bar_track[timeline.note_bar], timeline.bar_index[timeline.note_bar]], axis=1)
-    return np.concatenate([where.astype(np.int32), np.asarray(table.notes)], axis=1)
+    keys_mine, keys_theirs = _numbered(kind[: len(mine)]), _numbered(kind[len(mine) :])
+    order = np.argsort(keys_mine)
+    found = order[np.searchsorted(keys_mine, keys_theirs, sorter=order).clip(max=len(mine) - 1)]
+    return np.where(keys_mine[found] == keys_theirs, found, -1)
 
 
 def _numbered(kind: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -122,27 +146,6 @@ def _numbered(kind: NDArray[np.int64]) -> NDArray[np.int64]:
     return kind.astype(np.int64) * (1 << 31) + occurrence
 
 
-@dataclass(frozen=True)
-class State:
-    """One revision of the document. The table never changes; `source` lends names, tempo map and file."""
-
-    source: Score
-    table: ScoreTable
-    ids: NDArray[np.uint32]
-    flags: NDArray[np.uint8]
-    before: NDArray[np.void] = field(default_factory=empty_notes)
-    track_numbers: tuple[int, ...] = ()
-    bar_numbers: tuple[int, ...] = ()
-    copies: Mapping[int, int] = field(default_factory=dict)  # numbers of new tracks and bars -> of what
-    chords: Mapping[int, str] | None = None  # that are asked for, by bar; None: as in the state before
-    decided: Mapping[str, Any] | None = None  # traits beside the music whose change was a step of its own
-    score: Score = field(init=False)
-
-    def __post_init__(self) -> None:
-        # The score that is handed out; changing it in place does not reach into the history.
-        object.__setattr__(self, "score", self.source.with_table(self.table))
-
-
 class Document:
     """A score under revision control. All methods may be called from any thread."""
 
@@ -152,7 +155,7 @@ class Document:
         self.locked: frozenset[Cell] = frozenset()
         """Cells that neither `edit` nor `accept` changes."""
         self._next_id = 0
-        self._history: History[State] = History()
+        self._history: History[State] = History(pack=pack_state, unpack=unpack_state)
         self._stroke: tuple[str, State | None, Any] = ("", None, None)
         table = score.table
         # A private copy lends the names: what the caller does to the score later does not reach us.
@@ -187,6 +190,16 @@ class Document:
     def has_cell(self, track: int, bar: int) -> bool:
         table = self.state.table
         return 0 <= track < table.n_tracks and 0 <= bar < table.n_bars(track)
+
+    def no_such_cell(self, track: int, bar: int) -> str:
+        """The sentence about a cell that is not there, with those that are."""
+        table = self.state.table
+        if not table.n_tracks:
+            return f"the piece has no bar {bar} in track {track}: it has no tracks yet"
+        if not 0 <= track < table.n_tracks:
+            return f"the piece has no track {track}; it has tracks 0..{table.n_tracks - 1} (counted from 0)"
+        there = f"bars 0..{table.n_bars(track) - 1}" if table.n_bars(track) else "no bars yet"
+        return f"the piece has no bar {bar} in track {track}; it has {there} (counted from 0)"
 
     def all_cells(self) -> list[Cell]:
         table = self.state.table
@@ -232,7 +245,7 @@ class Document:
         """
         with self.lock:
             state = self._state
-            edited = apply_ops(state.source.with_table(state.table), state.ids, ops, records)
+            edited = apply_ops(state.own, state.ids, ops, records)
             table = edited.score.table
             self._refuse_locked(state.table, table)
             copies: dict[int, int] = {}
@@ -423,7 +436,7 @@ def _header(state: State, rev: int, title: str) -> dict[str, Any]:
         "tracks": tracks,
         "title": title,
     }
-    if controls := channel_events(state.score):
+    if controls := channel_events(state.own):
         header["controls"] = controls
     if any(track["drum"] for track in tracks):
         header["drums"] = {str(pitch): name for pitch, name in DRUM_NAMES.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -31,6 +32,14 @@ PART_BYTES = 512 << 10
 MOST_UPLOAD_BYTES = 32 << 20
 _MOST_SENDING = 4
 """Files that pages fetch at a time; older ones are forgotten."""
+_FILES: dict[str, tuple[str, str, Callable[[Any], bytes]]] = {
+    "midi": ("score", ".mid", lambda roll: roll.to_midi()),
+    "html": ("roll", ".html", lambda roll: roll.to_html().encode("utf-8")),
+    "code": ("roll", ".py", lambda roll: roll.code().encode("utf-8")),
+}
+"""What a page can fetch: the file's name without a title, its ending, how it is made."""
+_OTHER_KINDS = {".mid": "to_midi", ".midi": "to_midi", ".html": "to_html", ".wav": "render_audio"}
+"""Endings that no project has, and the method that is likely meant."""
 
 
 class RollFiles:
@@ -53,8 +62,14 @@ class RollFiles:
         Everything: score, roles, wishes, settings, loop, open takes.
 
         `from_file` opens it again. Any program that reads zip files finds the piece in it as ``score.mid``.
-        Raises `ProjectError` when the file cannot be written; what was there before is untouched then.
+        Raises `ProjectError` when the file cannot be written, or when its name is that of another kind of
+        file; what was there before is untouched then.
         """
+        other = _OTHER_KINDS.get(Path(str(path)).suffix.lower())
+        if other:
+            raise ProjectError(
+                f"save would make {str(path)!r} a project: name it song.mgnb, or call {other}() instead"
+            )
         self._project().save(path)
         self._autosave = self._kept.saved()
         return readable(path)
@@ -192,20 +207,17 @@ class RollFiles:
 
     # ------------------------------------------------------------------------------------------ the page
 
-    def _request_midi(self) -> tuple[dict[str, Any], list[bytes]]:
-        data = self._document.score.to_midi() or b""
-        return {"name": f"{Path(self._title).stem or 'score'}.mid"}, [data]
-
     def _request_file(self, what: str, part: int, key: str = "") -> tuple[dict[str, Any], list[bytes]]:
-        """A part of the exported page or of the program; the first one makes the file."""
-        if what not in ("html", "code"):
-            raise ProtocolError(f"there is no file {what!r}; choose from 'html', 'code'")
-        made = (self.to_html() if what == "html" else self.code()) if part == 0 else ""
+        """A part of a file that is made of the roll; the first request makes the file."""
+        if what not in _FILES:
+            raise ProtocolError(f"there is no file {what!r}; choose from {', '.join(map(repr, _FILES))}")
+        stem, suffix, make = _FILES[what]
+        made = make(self) if part == 0 else b""
         with self._document.lock:
             sending = self._sending = self._sending or {}
             if made:
                 key = uuid.uuid4().hex[:8]
-                sending[key] = made.encode("utf-8")
+                sending[key] = made
                 for old in list(sending)[:-_MOST_SENDING]:
                     del sending[old]
             whole = sending.get(str(key), b"")
@@ -217,7 +229,7 @@ class RollFiles:
                 raise ProtocolError("the parts of the file come in order, from the first on; try again")
             if part == parts - 1:
                 del sending[str(key)]
-        name = f"{Path(self._title).stem or 'roll'}.{'html' if what == 'html' else 'py'}"
+        name = f"{Path(self._title).stem or stem}{suffix}"
         return {"parts": parts, "key": str(key), "name": name}, [whole[place]]
 
     def _request_example(self) -> tuple[dict[str, Any], None]:

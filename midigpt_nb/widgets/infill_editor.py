@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets as t
 
-from midigpt_nb.errors import MidiGPTError
+from midigpt_nb.errors import MidiGPTError, brief
 from midigpt_nb.widgets.action_log import generate_line
 from midigpt_nb.widgets.asked import Asked, check_sampling, check_wishes, suggestion
 from midigpt_nb.widgets.capabilities import capabilities
-from midigpt_nb.widgets.document import Cell, State, cell_label, same_bars
+from midigpt_nb.widgets.document import Cell, cell_label, same_bars
 from midigpt_nb.widgets.engine_handle import EngineHandle
 from midigpt_nb.widgets.failures import UserError, describe, details_of
 from midigpt_nb.widgets.job import Job, JobFeed
@@ -33,6 +33,7 @@ from midigpt_nb.widgets.lanes import AttributeLanes
 from midigpt_nb.widgets.live_file import tell_accepted
 from midigpt_nb.widgets.piece_wishes import asked_chords
 from midigpt_nb.widgets.requests import request_from_selection
+from midigpt_nb.widgets.state import State
 from midigpt_nb.widgets.takes import MAX_TAKES, RollTake, UserRequestError
 from midigpt_nb.widgets.targets import Roles
 from midigpt_nb.widgets.traits import as_cells, by_number, track_names
@@ -64,6 +65,8 @@ def _stop_generating() -> None:
 
 _PROGRESS_INTERVAL = 0.25
 _KEPT_JOBS = 20
+_MOST_SEEN = 4000
+"""Bars for which a page is told what the model would see."""
 
 
 class InfillEditor(AttributeLanes):
@@ -113,8 +116,12 @@ class InfillEditor(AttributeLanes):
         self._analysis = Worker("midigpt-nb analysis")
         if engine is None or isinstance(engine, str):
             self._handle = EngineHandle.for_name(engine or "pocket", _load)
-        else:
+        elif hasattr(engine, "session"):
             self._handle = EngineHandle.for_engine(engine)
+        else:
+            raise TypeError(
+                f"engine is {brief(engine)}; it must be an InferenceEngine, or the name of a model: 'pocket'"
+            )
         self._prepared = self._described = False
         _editors.add(self)
         super().__init__(score, title=title, **kwargs)
@@ -249,7 +256,10 @@ class InfillEditor(AttributeLanes):
         known = list(settings())
         for name in sampling:
             if name not in known:
-                raise TypeError(f"there is no setting {name!r}{suggestion(name, known)}")
+                hint = suggestion(name, known) or (
+                    "; bars are named as in generate([(1, 4), (1, 5)]), settings as in InferenceConfig"
+                )
+                raise TypeError(f"there is no setting {name!r}{hint}")
 
     def _wanted_cells(self, selection: Any) -> list[Cell]:
         try:
@@ -266,15 +276,15 @@ class InfillEditor(AttributeLanes):
                 "nothing_selected",
                 "select bars in the roll first",
             )
+        table = self._document.state.table
+        n_bars = dict(enumerate(map(table.n_bars, range(table.n_tracks))))
         for track, bar in cells:
-            if not self._document.has_cell(track, bar):
-                raise UserRequestError(
-                    f"the piece has no bar {bar} in track {track} (counted from 0)", "no_such_bar"
-                )
+            if not 0 <= bar < n_bars.get(track, 0):
+                raise UserRequestError(self._document.no_such_cell(track, bar), "no_such_bar")
         locked = sorted(roles.locked.intersection(cells))
         if locked:
             where = cell_label(locked, self._document.score.track_names)
-            raise UserRequestError(f"locked: {where}", "locked", "unlock these bars or select others")
+            raise UserRequestError(f"locked: {where}; unlock these bars or select others", "locked")
         return cells
 
     def _build_request(
@@ -286,11 +296,11 @@ class InfillEditor(AttributeLanes):
         *,
         check: bool = False,
     ) -> GenerationRequest:
-        request = asked.request(engine, state.score, cells, Roles.of(self.plan))
+        request = asked.request(engine, state.own, cells, Roles.of(self.plan))
         if check:
             from midigpt_nb.inference import validate_request
 
-            validate_request(request, state.score, engine.tokenizer.config, engine.attributes)
+            validate_request(request, state.own, engine.tokenizer.config, engine.attributes)
         return request
 
     def _remember(self, job: Job, feed: JobFeed) -> None:
@@ -312,7 +322,7 @@ class InfillEditor(AttributeLanes):
             yield
             base = self._document.state
             request = self._build_request(engine, base, job.cells, asked)
-            session = engine.session(base.source.with_table(base.table), request)
+            session = engine.session(base.own, request)
             session.patient = self._handle.worker.patient
             session.watch_uncertainty = self.watch_uncertainty
             again: dict[str, Any] = {"seed": session.resolved_seed, "takes": job.n_takes, "hold": job._waits}
@@ -422,7 +432,7 @@ class InfillEditor(AttributeLanes):
                 self._finish(job, "done", score=takes[0].score)
 
     def _accept(self, job: Job, base: State, score: Score) -> bool:
-        old, same = self._document.score, self._document.state.table is base.table
+        old, same = self._document.score, self._document.state.music is base.music
         if not self._document.accept(score, job.cells, base, job.label):
             return False
         if same:  # else the piece was edited meanwhile: the log writes down the notes
@@ -505,7 +515,7 @@ class InfillEditor(AttributeLanes):
         engine, state = self.engine, self._document.state
         cells = self._wanted_cells(selection)
         request = self._build_request(engine, state, cells, self._asked_now())
-        return outlook(engine, state.score, request)
+        return outlook(engine, state.own, request)
 
     # -------------------------------------------------------------------------------------------- the page
 
@@ -536,7 +546,13 @@ class InfillEditor(AttributeLanes):
         if self._handle.loaded is None:  # the engine will tell more when it is there
             self._wanted_cells(wanted)
             return {"steps": [], "warnings": []}, None
-        seen = self.outlook(wanted)
+        cells = self._wanted_cells(wanted)
+        if len(cells) > _MOST_SEEN:
+            engine, state = self.engine, self._document.state
+            self._build_request(engine, state, cells, self._asked_now(), check=True)
+            told = f"{len(cells):,} bars take long to write; what the model sees is told for {_MOST_SEEN:,}"
+            return {"steps": [], "warnings": [told]}, None
+        seen = self.outlook(cells)
         return {"steps": [step.plain() for step in seen.steps], "warnings": list(seen.warnings)}, None
 
     def _request_cancel(self, job: str | None = None) -> tuple[dict[str, Any], None]:

@@ -462,8 +462,7 @@ class PianoRoll(Decisions, RollFiles, anywidget.AnyWidget):
             before = self._document.state
             move()
             now = self._document.state
-            music = now.table is not before.table or now.source is not before.source
-            return {"rev": self._document.rev, "changed": music}, None
+            return {"rev": self._document.rev, "changed": now.music is not before.music}, None
 
     def _request_doc(self) -> tuple[dict[str, Any], None]:
         with self._locked():

@@ -249,12 +249,11 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message("caps", "request", meaning="the parts of `caps` that only the second module needs"),
     Message("example", "request", meaning="the example piece becomes the document, as one undo step"),
-    Message("midi", "request", meaning="the piece as a MIDI file"),
     Message(
         "file",
         "request",
         (
-            Field("what", '"html" | "code"', "the roll as one page, or its actions as Python"),
+            Field("what", '"midi" | "html" | "code"', "the piece, the roll as a page, its actions as Python"),
             Field("part", "number", "which part of it, from 0; in order"),
             Field("key", "string", "what the answer to the first part called it", optional=True),
         ),
@@ -292,7 +291,7 @@ MESSAGES: tuple[Message, ...] = (
             Field("count", "number", "sync: notes in buffer 0; restore: edits repeated", optional=True),
             Field("parts", "number", "sound, file: how many parts the file has", optional=True),
             Field("key", "string", "file: its name for the parts that follow", optional=True),
-            Field("name", "string", "midi, file: what the file may be called", optional=True),
+            Field("name", "string", "file: what it may be called", optional=True),
             Field("rev", "number", "revision that holds the change", optional=True),
             Field(
                 "changed",

@@ -46,7 +46,7 @@ def request_from_selection(
         if int(track) in written
     }
     per_bar = {
-        int(track): {int(bar): dict(values) for bar, values in bars.items()}
+        int(track): {int(bar): values for bar, values in bars.items()}
         for track, bars in (wishes.get("bar") or {}).items()
         if int(track) in written
     }

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from midigpt_nb.errors import MidiGPTError, ProjectError, brief
-from midigpt_nb.widgets.document import Cell, State, cell_notes, same_bars
+from midigpt_nb.widgets.document import Cell, cell_notes, same_bars
+from midigpt_nb.widgets.state import State
 from midigpt_nb.widgets.takes import MAX_TAKES, RollTake
 from midigpt_nb.widgets.targets import BAR_ROLES, TRACK_ROLES
 

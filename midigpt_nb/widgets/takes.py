@@ -10,9 +10,10 @@ import numpy as np
 import traitlets as t
 
 from midigpt_nb.errors import RequestValidationError
-from midigpt_nb.widgets.document import Cell, State, cell_label, cell_notes, cell_records
+from midigpt_nb.widgets.document import Cell, cell_label, cell_notes, cell_records
 from midigpt_nb.widgets.live_file import tell_accepted
 from midigpt_nb.widgets.piano_roll import PianoRoll, UserError
+from midigpt_nb.widgets.state import State
 
 if TYPE_CHECKING:
     from midigpt_nb.inference import GenerationRequest
@@ -197,7 +198,7 @@ class ChoosesTakes(PianoRoll):
         result = (base.source if main is None else main.score).with_table(table)
         written = {*(main.cells if main else ()), *picks} - {c for c in wanted if picks[c] is None}
         old = self._document.score
-        if self._document.state.table is base.table:
+        if self._document.state.music is base.music:
             self._log.say(some.python, some.accept_line(main, picks), plan=some.plan)
         label = f"Take {some.number + 1}: {cell_label(written, old.track_names)}"
         if not self._document.accept(result, written, base, label):

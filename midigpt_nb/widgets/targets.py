@@ -104,7 +104,7 @@ class PlanTrait(t.Dict):
                 bars[number, _number(bar)] = _role(role, BAR_ROLES, f"{path}['bars'][{bar!r}]")
         for cell in [*((track, 0) for track in tracks), *bars]:
             if not obj._document.has_cell(*cell):
-                raise t.TraitError(f"the piece has no bar {cell[1]} in track {cell[0]} (counted from 0)")
+                raise t.TraitError(obj._document.no_such_cell(*cell))
         return _plan(tracks, bars)
 
 

@@ -14,7 +14,7 @@ from midigpt_nb.score.places import no_such_track, track_named
 
 if TYPE_CHECKING:
     from midigpt_nb.score.model import Score
-    from midigpt_nb.widgets.document import State
+    from midigpt_nb.widgets.state import State
 
 __all__ = [
     "AttributesTrait",
@@ -154,7 +154,7 @@ class SelectionTrait(t.Dict):
         n_bars = [state.table.n_bars(track) for track in range(state.table.n_tracks)]
         for track, bar in cells:
             if track >= len(n_bars) or bar >= n_bars[track]:
-                raise t.TraitError(f"the piece has no bar {bar} in track {track} (counted from 0)")
+                raise t.TraitError(obj._document.no_such_cell(track, bar))
         notes = _ids(value.get("notes", ())) if isinstance(value, Mapping) else []
         there = notes_there(notes, state)
         return {"cells": cells, "notes": there} if there else {"cells": cells}

@@ -205,7 +205,9 @@ def test_bars_and_tracks_choose_what_is_played() -> None:
     assert both[0].start.tolist() == pytest.approx([0.0, 2.0])
     assert timed_notes(score, tracks=[1])[0].program == 33
     assert np.array_equal(render(score, bars=(0, 1)), render(score, bars=(3, 4)))
-    with pytest.raises(ValueError, match=r"track 7 does not exist; this score has tracks 0\.\.1"):
+    same = render(score, bars=(2, 4), tracks=[1])
+    assert np.array_equal(same, render(score, bars=range(2, 4), tracks=score.track_names[1]))
+    with pytest.raises(ValueError, match=r"track 7 does not exist; there are 0 '.*', 1 '"):
         render(score, tracks=[7])
     with pytest.raises(ValueError, match="go from 0 to 4"):
         render(score, bars=(0, 9))

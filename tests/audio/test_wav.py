@@ -45,6 +45,7 @@ def test_samples_outside_full_scale_are_clipped_not_wrapped() -> None:
     [
         pytest.param(np.zeros((2, 3, 4)), "shape", id="three dimensions"),
         pytest.param(np.array([0.0, np.nan]), "NaN", id="not a number"),
+        pytest.param("new.wav", "audio is 'new.wav'; the file comes first", id="the wrong way round"),
     ],
 )
 def test_what_is_no_sound_is_refused(audio: np.ndarray, message: str) -> None:

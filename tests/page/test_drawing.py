@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import harness
 import numpy as np
 import pytest
 from harness import BAR, Roll, band, dense, document
+from offered import offer
 from PIL import Image
 
 pytestmark = pytest.mark.browser
@@ -260,3 +262,99 @@ def test_d3_any_piece_is_shown_and_moves(roll: Roll, piece: str, host: str, shot
             roll.page.keyboard.press(key)
         roll.page.wait_for_timeout(100)
         assert roll.state()["problem"] is None
+
+
+# ------------------------------------------------------------------------------------------- legibility
+
+TOLD = """
+const write = CanvasRenderingContext2D.prototype.fillText;
+window.written = [];
+CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...rest) {
+  if (this.canvas.className.includes('grid')) {
+    window.written.push([text, x, x + this.measureText(text).width]);
+  }
+  write.call(this, text, x, y, ...rest);
+};
+"""
+ODD_METRES = [(7, 8), (5, 8), (3, 4), (4, 4), (2, 4), (6, 8), (9, 8), (3, 8), (12, 8), (11, 16), (1, 4)] * 2
+
+
+@pytest.mark.parametrize(
+    ("metres", "numbers"),
+    [
+        pytest.param(ODD_METRES, 12, id="another metre each bar"),
+        pytest.param([(1, 4), *[(9, 4)] * 60], 20, id="a pickup bar"),
+        pytest.param(
+            [(4, 4)] * 1500 + [(2, 4), (7, 8)] * 2, 10, id="changes between the numbers of a long piece"
+        ),
+    ],
+)
+def test_d6_numbers_and_metres_of_the_ruler_never_touch(
+    roll: Roll, metres: list[tuple[int, int]], numbers: int
+) -> None:
+    roll.page.add_init_script(TOLD)
+    roll.mount(document([(0, 0, 240, 60, 90)], bars=metres))
+    for left in (0, 0.3, 1):  # wherever one has scrolled to
+        roll.page.evaluate("window.written = []")
+        roll.call("(mgnb, to) => { mgnb.pan(1e7 * (2 * to - 1)); mgnb.pan(400 * to); mgnb.paint() }", left)
+        written = sorted(roll.page.evaluate("window.written"), key=lambda row: row[1])
+        assert sum(text.isdigit() for text, *_ in written) >= numbers or left > 0
+        for (one, _, end), (other, start, _) in itertools.pairwise(written):
+            assert end + 2 <= start, (one, other)
+
+
+def test_d6_inside_a_bar_its_number_stays_in_sight(roll: Roll) -> None:
+    roll.page.add_init_script(TOLD)
+    roll.mount(document([(0, 0, 240, 60, 90)], n_bars=8))
+    for _ in range(8):
+        roll.page.get_by_test_id("mgnb-zoom-in").click()
+    width = roll.call("mgnb => mgnb.barRect(0, 4)")["w"]
+    roll.call("(mgnb, bar) => { mgnb.pan(-1e7); mgnb.pan(4.3 * bar) }", width)
+    roll.page.evaluate("window.written = []")
+    roll.call("mgnb => mgnb.paint()")
+    written = [(text, x) for text, x, _ in roll.page.evaluate("window.written")]
+    assert ("5", 5) in written and width > 1000
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["few notes", "many notes"])
+def test_d3_notes_of_one_pitch_that_overlap_are_told_apart(roll: Roll, many: bool) -> None:
+    over = [(0, 480 * k, 720, 60, 90) for k in range(32)]
+    rest = [(1, 20 * k, 15, 40, 90) for k in range(1000)] if many else []
+    roll.mount(document([*over, *rest], n_bars=9))
+    box = roll.call("(mgnb, t, at) => mgnb.noteRect(t, at)", 0, 4 * 480)
+    canvas = roll.page.locator(".mgnb-canvas-notes").bounding_box()
+    y, x = int(box["y"] + box["h"] / 2 - canvas["y"]), round(box["x"] - canvas["x"])
+    line = pixels(roll, "notes")[y, x - 6 : x + 7].astype(int)
+    assert np.abs(line - line[0]).max() > 40
+
+
+def test_e6_long_notes_leave_no_gaps_in_the_overview(roll: Roll) -> None:
+    """A note that begins within another of its pitch and ends behind it is drawn to its end."""
+    roll.mount(document([(0, 480 * k, 720, 60, 90) for k in range(32)], n_bars=9, tracks=harness.TRACKS[:1]))
+    picture = inked(pixels(roll, "overview"))
+    ground = picture[2, -3]
+    ink = (np.abs(picture[3:-3] - ground).max(axis=2) > 60).any(axis=0)
+    last = int(picture.shape[1] * 31 * 480 / (9 * BAR))
+    assert ink[4:last].all()
+
+
+@pytest.mark.parametrize("width", [1240, 420])
+def test_long_names_of_tracks_take_one_line(roll: Roll, width: int) -> None:
+    """Files name tracks with whole sentences: titles cut them with an ellipsis, and say them when hovered."""
+    name = "Copyright (c) 1998 by somebody, all rights reserved, do not copy, thank you very much indeed"
+    roll.page.set_viewport_size({"width": width, "height": 900})
+    rows = [(1, BAR * k, 480, 60, 90) for k in range(8)]
+    roll.mount(document(rows, tracks=[harness.TRACKS[0], {**harness.TRACKS[1], "name": name}]))
+    roll.page.get_by_test_id("mgnb-lanes").wait_for()
+    if not roll.page.locator(".mgnb-steer").is_visible():
+        roll.page.get_by_test_id("mgnb-steer").evaluate("button => button.click()")
+    roll.drag((1, 1), (1, 2))
+    offer(roll)
+    for part in (".mgnb-steer-title", ".mgnb-takes-title", ".mgnb-status-detail"):
+        box = roll.page.locator(part).bounding_box()
+        assert box["height"] < 24, part
+        assert box["x"] + box["width"] <= width, part
+    assert name in roll.page.locator(".mgnb-takes-title").get_attribute("title")
+    assert name in roll.page.locator(".mgnb-steer-title").get_attribute("title")
+    choice = roll.page.get_by_test_id("mgnb-lane-track")
+    assert choice.evaluate("e => getComputedStyle(e).textOverflow") == "ellipsis"

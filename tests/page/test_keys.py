@@ -136,10 +136,10 @@ def test_e3_arrows_brackets_and_letters_act_on_the_track_in_focus(roll: Roll) ->
     press(roll, "]", "]")
     assert roll.state()["cursor"] == [2, 0]
     press(roll, "m")
-    muted = roll.page.get_by_test_id("mgnb-mute-2")
-    assert muted.get_attribute("aria-pressed") == "true"
+    muted = "document.querySelector('[data-testid=mgnb-mute-2]').ariaPressed === '{}'"
+    roll.page.wait_for_function(muted.format("true"))  # shown with the next frame
     press(roll, "m", "[", "s")
-    assert muted.get_attribute("aria-pressed") == "false"
+    roll.page.wait_for_function(muted.format("false"))
     assert roll.page.get_by_test_id("mgnb-solo-1").get_attribute("aria-pressed") == "true"
     press(roll, ",")
     assert roll.state()["focus"] == 1
@@ -181,6 +181,22 @@ def test_e3_keys_on_the_selected_note(roll: Roll, keys: list[str], expected: lis
     choose(roll, 0)
     press(roll, *keys)
     assert expected in notes(roll) and len(notes(roll)) == 3
+
+
+def test_e3_q_quantises_the_notes_of_selected_bars(roll: Roll) -> None:
+    rows = [
+        (0, 70, 240, 60, 90),
+        (0, BAR - 30, 240, 62, 90),
+        (0, BAR + 70, 240, 64, 90),
+        (1, 70, 240, 36, 90),
+    ]
+    roll.mount(document(rows, n_bars=4, tracks=TRACKS))
+    roll.page.mouse.click(*roll.cell(0, 0))
+    press(roll, "q")
+    assert [n[0] for n in notes(roll)] == [120, BAR, BAR + 70]
+    assert roll.call("mgnb => mgnb.notesOf(1)")[0][0] == 70
+    press(roll, "Escape", "q")  # nothing is chosen: a word, no edit
+    assert len(edits(roll)) == 1
 
 
 def test_e3_q_quantises(roll: Roll) -> None:
@@ -275,6 +291,46 @@ def test_e3_paste_goes_to_the_cursor(roll: Roll) -> None:
     ]
     press(roll, "Control+x")
     assert len(roll.call("mgnb => mgnb.notesOf(1)")) == 1
+
+
+@pytest.mark.parametrize("way", ["mouse", "keys"])
+def test_e3_paste_goes_to_the_first_of_the_chosen_bars(roll: Roll, way: str) -> None:
+    """The cursor is in the last of the bars that were dragged over."""
+    mount(roll)
+    roll.page.mouse.click(*roll.cell(0, 0))
+    press(roll, "Control+c")
+    if way == "mouse":
+        roll.drag((0, 2), (1, 3))
+    else:
+        roll.page.mouse.click(*roll.cell(0, 2))
+        press(roll, "Shift+ArrowRight", "Shift+ArrowDown")
+    press(roll, "Control+v")
+    roll.page.wait_for_function("document.querySelector('.mgnb-root').mgnb.rows().length > 4")
+    assert [n[:3] for n in notes(roll)][3:] == [[2 * BAR, 480, 60], [2 * BAR + 960, 480, 64]]
+
+
+def test_e3_copied_bars_keep_their_rests_and_their_tracks(roll: Roll) -> None:
+    """Bars that begin with a rest on a track that is silent: where they are pasted, they do so, too."""
+    rows = [(0, 0, 480, 60, 90), (1, BAR + 480, 240, 40, 100), (2, BAR, 240, 36, 100)]
+    tracks = [{"name": name, "program": 0, "drum": False, "family": "Piano"} for name in "ABCD"]
+    roll.mount(document(rows, n_bars=8, tracks=tracks))
+    roll.drag((1, 0), (2, 1))  # two bars of two tracks; the first bar is empty
+    press(roll, "Control+c")
+    roll.page.mouse.click(*roll.cell(2, 4))
+    press(roll, "Control+v")
+    roll.page.wait_for_function("document.querySelector('.mgnb-root').mgnb.rows().length === 5")
+    assert [row[1:5] for row in roll.call("mgnb => mgnb.rows()") if row[2] > 2 * BAR] == [
+        [2, 5 * BAR + 480, 240, 40],
+        [3, 5 * BAR, 240, 36],
+    ]
+    roll.drag((1, 1), (2, 1))
+    press(roll, "Control+c")
+    roll.drag((0, 1), (2, 1))  # a silent track above
+    press(roll, "Control+c")
+    roll.page.mouse.click(*roll.cell(1, 6))
+    press(roll, "Control+v")
+    roll.page.wait_for_function("document.querySelector('.mgnb-root').mgnb.rows().length === 7")
+    assert [row[1] for row in roll.call("mgnb => mgnb.rows()") if row[2] >= 6 * BAR] == [2, 3]
 
 
 def test_e3_notes_go_from_one_roll_to_another(roll: Roll) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness import ATTRIBUTES, BAR, SETTINGS, Roll, b64, band, document
+from harness import ATTRIBUTES, BAR, SETTINGS, TRACKS, Roll, b64, band, document
 
 from midigpt_nb.widgets.protocol import DOUBT_DTYPE
 
@@ -427,3 +427,32 @@ def test_a7_a_chord_in_a_narrow_bar_is_never_cut(roll: Roll, out: int, shots: An
     else:
         assert bool(seen) == (cells[0][1] > 16) and seen <= {*names, "C·", "G·", "F#·", "•"}, seen
     shots(roll.page, f"chords-narrow-{out}")
+
+
+def test_a7_a_piece_of_drums_is_not_asked_for_chords(roll: Roll) -> None:
+    for track, asked in ((3, 0), (0, 1)):
+        rows = [(0, 0, 480, 60, 90)]
+        roll.mount(document(rows, n_bars=4, tracks=[TRACKS[track]]), caps=CAPS, heard_chords=[""] * 4)
+        roll.page.get_by_test_id("mgnb-lanes").wait_for()
+        roll.page.mouse.click(*roll.cell(0, 1))
+        if roll.page.get_by_test_id("mgnb-steer").get_attribute("aria-expanded") != "true":
+            roll.page.get_by_test_id("mgnb-steer").click()
+        assert roll.page.locator("[data-testid=mgnb-steer-chords]:visible").count() == asked
+
+
+def test_a7_chords_are_of_one_size_in_bars_of_different_length(roll: Roll) -> None:
+    metres = [(3, 8), (4, 4), (12, 8), (5, 8)] * 5
+    heard = ["C", "Am"] * 10
+    roll.mount(
+        document([(0, 0, 480, 60, 90)], bars=metres),
+        caps=CAPS,
+        chords={},
+        heard_chords=heard,
+        chord_mode="soft",
+    )
+    roll.page.get_by_test_id("mgnb-chords").wait_for()
+    roll.page.wait_for_timeout(100)
+    sizes = roll.page.evaluate(
+        "() => [...document.querySelectorAll('.mgnb-chord-heard')].map((e) => getComputedStyle(e).fontSize)"
+    )
+    assert len(sizes) > 15 and len(set(sizes)) == 1, sizes

@@ -228,18 +228,18 @@ def test_e8_a_read_only_roll_offers_no_edits(roll: Roll) -> None:
 
 def test_o3_midi_and_picture_are_saved(roll: Roll, tmp_path: Path) -> None:
     roll.mount(document(band()))
-    roll.page.evaluate("window.host.files = { midi: 'TVRoZA==' }")
     roll.page.evaluate(
         """() => { window.host.autoAnswer = false; const push = window.host.sent.push.bind(window.host.sent);
-        window.host.sent.push = (m) => { push(m); if (m.k === 'midi') setTimeout(() => window.host.emit(
-            { v: 1, k: 'ok', id: m.id, name: 'a.mid' }, ['TVRoZA==']), 5); } }"""
+        window.host.sent.push = (m) => { push(m); if (m.k === 'file') setTimeout(() => window.host.emit(
+            { v: 1, k: 'ok', id: m.id, name: 'a.mid', parts: 2, key: 'k1' },
+            [btoa(m.what !== 'midi' ? '?' : m.part ? 'd' + m.key : 'MTh')]), 5); } }"""
     )
     by(roll, "files").click()
     with roll.page.expect_download() as waiting:
         by(roll, "download-midi").click()
     assert waiting.value.suggested_filename == "a.mid"
     waiting.value.save_as(tmp_path / "a.mid")
-    assert (tmp_path / "a.mid").read_bytes() == b"MThd"
+    assert (tmp_path / "a.mid").read_bytes() == b"MThdk1"
     by(roll, "files").click()
     with roll.page.expect_download() as waiting:
         by(roll, "download-png").click()

@@ -55,6 +55,20 @@ def test_e5_a_track_in_focus_has_all_the_height_and_the_others_are_ghosts(roll: 
     assert all(roll.page.get_by_test_id(f"mgnb-track-{track}").is_visible() for track in range(4))
 
 
+def test_e5_the_lanes_show_the_curves_of_the_track_in_focus(roll: Roll) -> None:
+    mount(roll)
+    shown = roll.page.get_by_test_id("mgnb-lane-track")
+    shown.wait_for()
+    roll.page.locator(".mgnb-surface").focus()
+    for key, track in ((",", "0"), ("]", "1"), ("]", "2"), ("[", "1")):
+        roll.page.keyboard.press(key)
+        assert shown.input_value() == track, key
+    shown.select_option("2")  # another one by hand, until the focus moves on
+    roll.page.locator(".mgnb-surface").focus()
+    roll.page.keyboard.press("k")
+    assert shown.input_value() == "2"
+
+
 def test_e5_ghosts_are_neither_selected_nor_moved(roll: Roll) -> None:
     mount(roll)
     focus(roll, 0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from midigpt_nb.attributes import AttributeAnalyzer
+from midigpt_nb.inference import InferenceEngine
 from midigpt_nb.plots import plot_attributes
 from midigpt_nb.plots.attributes import everything, per_bar
 
@@ -102,6 +103,23 @@ def test_mistakes_are_named(band):
         plot_attributes(band, ["pitch_rang"])
     with pytest.raises(ValueError, match="no score"):
         plot_attributes({})
+    with pytest.raises(ValueError, match=r"wishes are .*; they look like \{'track': \{1: "):
+        plot_attributes(band, requested={1: {"note_density": 3}})
+    with pytest.raises(TypeError, match=r"score is \['x'\]; it must be a Score"):
+        plot_attributes(["x"])
+    with pytest.raises(TypeError, match=r"score\['after'\] is None; it must be a Score"):
+        plot_attributes({"before": band, "after": None})
+
+
+def test_every_attribute_of_the_bundled_model_has_a_curve(band):
+    names = InferenceEngine.from_pretrained().attributes.attribute_sizes()
+    figure = plot_attributes(band, list(names), tracks=[2])
+    keys = figure.axes[list(names).index("key_signature")]
+    (key,) = {
+        value for value in curve(keys) if not np.isnan(value)
+    }  # the key has no high and low: its name stands where the curve is
+    assert keys.get_yticks().tolist() == [key]
+    assert keys.get_yticklabels()[0].get_text() == everything().get("key_signature").describe(int(key))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -15,7 +15,6 @@ from PIL import Image
 
 from midigpt_nb.plots import plot_diff, plot_roll, roll_png
 from midigpt_nb.plots.lanes import (
-    bar_range,
     lane_rows,
     pitch_name,
     placed_notes,
@@ -24,6 +23,7 @@ from midigpt_nb.plots.lanes import (
 )
 from midigpt_nb.plots.style import THEMES
 from midigpt_nb.score.model import Bar, Note, Score, Track
+from midigpt_nb.score.places import bar_range
 
 
 def boxes(figure):
@@ -86,6 +86,23 @@ def test_highlight_shades_the_cells_shown(band):
 def test_impossible_bars_are_refused(band, bars):
     with pytest.raises(ValueError, match="bars"):
         plot_roll(band, bars=bars)
+
+
+def test_bars_and_tracks_are_named_as_elsewhere(band):
+    def png(**chosen):
+        return plot_roll(band, **chosen)._repr_png_()[0]
+
+    names = band.track_names
+    assert png(tracks=[1], bars=(2, 3)) == png(tracks=1, bars=2) == png(tracks=names[1], bars=range(2, 3))
+    with pytest.raises(ValueError, match="no track is named 'Nobody'; there are 0 '"):
+        plot_roll(band, tracks=["Nobody"])
+
+
+def test_what_is_no_score_is_named(band):
+    with pytest.raises(TypeError, match=r"score is 'song.mid'; it must be a Score"):
+        plot_roll("song.mid")
+    with pytest.raises(TypeError, match="after is None; it must be a Score"):
+        plot_diff(band, None)
 
 
 def test_an_impossible_track_and_theme_are_refused(band):

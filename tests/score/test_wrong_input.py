@@ -40,6 +40,17 @@ def note(**changes: Any) -> dict[str, Any]:
         (lambda: Score([Track([Bar([], NAN, 4)])]).table, r"bars\[0\].ts_numerator is nan"),
         (lambda: Score([Track([Bar([Note(NAN, 1, 0, 1)])])]).table, r"notes\[0\].pitch is nan"),
         (lambda: Score([Track([], 0, 7)]).table, r"tracks\[0\].track_type is 7"),
+        (lambda: Score([Track([], 0, "drums")]).table, r"track_type is 'drums'; allowed: 'melodic', 'drum'"),
+        (
+            lambda: Score.from_bytes(b"RIFF....WAVEfmt "),
+            "^not a MIDI file but a recording .WAV.: a MIDI",
+        ),
+        (lambda: Score.from_bytes(b"ID3" + bytes(20)), "not a MIDI file but a recording .MP3."),
+        (
+            lambda: Score.from_bytes(b"<?xml version='1.0'?>"),
+            "but a text such as MusicXML: open it",
+        ),
+        (lambda: Score.from_bytes(b"PK\3\4" + bytes(20)), "a zip file: projects .* PianoRoll.from_file"),
         (lambda: Score([Track([], 0, "melodic", None, None)]).to_midi(), r"tracks\[0\].name is None"),
         (lambda: Score([], NAN).table, "resolution is nan"),
         (lambda: Score([], 480, 10**40).table, "tempo is 1000"),
@@ -63,6 +74,20 @@ def note(**changes: Any) -> dict[str, Any]:
 def test_what_is_no_score_is_named(call: Callable[[], object], message: str) -> None:
     with pytest.raises(ScoreError, match=message):
         call()
+
+
+def test_a_file_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "My Song.mid").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        ScoreError,
+        match=r"cannot read 'my_song.mid': there is no such file in '.+'; did you mean 'My Song.mid'",
+    ):
+        Score.from_midi("my_song.mid")
+    with pytest.raises(ScoreError, match=r"there is no such file in '[^']+'$"):
+        Score.from_midi("other")
+    with pytest.raises(ScoreError, match=r"there is no folder '.*sogns'$"):
+        Score.from_midi("sogns/other")
 
 
 def test_paths_that_cannot_be_read_or_written(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_p1_a_file_that_has_changed_is_written_down_with_its_name(example, tmp_p
     roll = PianoRoll.from_file(path)
     example.transpose(2).to_midi(path)
     code = no_line_is_long(roll.code())
-    assert "# from song.mid, which has changed since or gone\nscore = unpack_score(\n    '" in code
+    assert "# from song.mid, which has changed since or gone\n    score = unpack_score(MUSIC_1)  # " in code
     assert "from_midi" not in code and here(code) == roll.score.hash()
 
 
@@ -87,7 +87,8 @@ def test_p1_a_file_opened_in_the_page_is_named(connect, example):
     request = {"v": 1, "k": "upload", "id": "u", "name": "a\nb.mid", "part": 0, "parts": 1}
     page.raw(request, [memoryview(example.transpose(1).to_midi())])
     code = no_line_is_long(roll.code())
-    assert "# from a b.mid\nroll.score = unpack_score(\n" in code and here(code) == roll.score.hash()
+    assert "# from a b.mid\n    roll.score = unpack_score(MUSIC_1)  # " in code
+    assert here(code) == roll.score.hash()
 
 
 def test_p1_long_text_says_how_a_file_takes_its_place(connect, example, tmp_path, monkeypatch):
@@ -101,8 +102,8 @@ def test_p1_long_text_says_how_a_file_takes_its_place(connect, example, tmp_path
     assert [name for _, name in advice][1] == "song.mid" and advice[0][1].startswith("piece-")
     lines = code.splitlines()
     for call, _ in advice:  # "here": right above the words that say so
-        at = next(i for i, line in enumerate(lines) if line.startswith(f"# {call}"))
-        lines.insert(at, call)
+        at = next(i for i, line in enumerate(lines) if line.startswith(f"    # {call}"))
+        lines.insert(at, f"    {call}")
     assert here("\n".join(lines)) == roll.score.hash()
     code = roll.code()
     assert "unpack_score" not in code and code.count("mg.Score.from_midi(") == 2
@@ -113,9 +114,78 @@ def test_p1_long_text_says_how_a_file_takes_its_place(connect, example, tmp_path
     assert "to_midi('song.mid')" not in code, "nobody is told to write over it"
 
 
-def test_p1_short_text_needs_no_advice(tmp_path):
-    roll = PianoRoll(Score([Track([Bar([Note(60, 100, 0, 7, 1)])])]))
-    assert "unpack_score" in roll.code() and "here, once" not in roll.code()
+SMALL = """import midigpt_nb as mg
+
+score = mg.Score([
+    mg.Track([
+        mg.Bar([mg.Note(60, 100, 0, 7, 1)], future=True),
+        *[mg.Bar() for _ in range(2)],
+        mg.Bar([
+            mg.Note(60, 90, 0, 240), mg.Note(61, 90, 240, 240), mg.Note(62, 90, 480, 240),
+            mg.Note(63, 90, 720, 240),
+        ], 3, 4),
+        mg.Bar([], 3, 4),
+    ], instrument=33, name="It's"),
+    mg.Track([
+        *[mg.Bar() for _ in range(3)],
+        *[mg.Bar([], 3, 4) for _ in range(2)],
+    ], instrument=0, track_type='drum', attributes={'note_density': 3}),
+], tempo=400000)
+roll = mg.PianoRoll(score)
+"""
+
+
+def test_p1_a_small_piece_is_written_note_by_note(tmp_path):
+    """Where it is in no file, and made in Python or read from a file that said no more."""
+    run_up = [Note(60 + i, 90, 240 * i, 240) for i in range(4)]
+    bass = [Bar([Note(60, 100, 0, 7, 1)], future=True), Bar(), Bar(), Bar(run_up, 3, 4), Bar([], 3, 4)]
+    drums = [Bar(), Bar(), Bar(), Bar([], 3, 4), Bar([], 3, 4)]
+    tracks = [
+        Track(bass, 33, name="It's"),
+        Track(drums, track_type="drum", attributes={"note_density": np.int64(3)}),
+    ]
+    roll = PianoRoll(Score(tracks, tempo=400_000))
+    assert roll.code() == SMALL and run(SMALL, tmp_path) == roll.score.hash()
+    names = {}
+    exec(SMALL, names)
+    assert names["score"] == roll.score and names["score"].track_names == roll.score.track_names
+    assert names["score"].tracks[1].attributes == {"note_density": 3}
+    plain = Score.from_bytes(Score([Track([Bar(run_up)])]).to_midi())
+    assert "mg.Note(63, 90, 720, 240)" in PianoRoll(plain).code()
+    assert PianoRoll().code() == "import midigpt_nb as mg\n\nscore = mg.Score()\nroll = mg.PianoRoll(score)\n"
+
+
+def test_p1_what_else_was_in_a_small_file_is_not_lost(example):
+    """Notes do not say what its controllers were: all its bytes stand in the program."""
+    roll = PianoRoll(example[:1])
+    assert roll.score.n_notes < 400 and "MUSIC_1" in roll.code()
+    names = {}
+    exec(roll.code(), names)
+    assert names["roll"].to_midi() == roll.to_midi() and names["roll"].score.hash() == roll.score.hash()
+
+
+def test_p1_long_text_stands_behind_what_is_read(tmp_path):
+    bars = [Bar([Note(40 + i % 40, 90, 48 * i, 40) for i in range(40)]) for _ in range(16)]
+    roll = PianoRoll(Score([Track(bars)]))
+    roll.score = roll.score.add_notes(0, 0, [Note(90, 90, 0, 40)])
+    roll.score = roll.score.transpose(1)
+    roll.loop = [0, 2]
+    code = no_line_is_long(roll.code())
+    program, texts = code.split("    return roll\n")
+    assert program.count("MUSIC_") == 2 and ".add_notes(0, 0, [mg.Note(90, 90, 0, 40)])" in program
+    assert len(program.splitlines()) < 16 and texts.count("MUSIC_") == 2
+    assert code.endswith("\nroll = make_roll()\n") and run(code, tmp_path) == roll.score.hash()
+
+
+def test_p1_steps_whose_states_have_gone_stay_in_the_program(monkeypatch):
+    monkeypatch.setattr("midigpt_nb.widgets.action_log.WHOLE", 3)
+    roll = PianoRoll(Score([Track([Bar(), Bar()])]))
+    for i in range(4):
+        roll.score = roll.score.add_notes(0, i % 2, [Note(60 + i, 90, 0, 40)])
+        roll.score = roll.score.insert_bars(0, 1)
+        assert here(roll.code()) == roll.score.hash()
+    kept = [entry for entry in roll._log._entries if not entry.settled]
+    assert len(kept) == 3 and len(roll._log._entries) == 8
 
 
 def test_p1_gestures_have_lines(connect, example):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 import numpy as np
 import pytest
 
-from midigpt_nb import Bar, Note, Score, Track
+from midigpt_nb import Bar, Note, PianoRoll, Score, Track
 from midigpt_nb.widgets.document import Document, bar_label, cell_label, match_notes
-from midigpt_nb.widgets.history import History
+from midigpt_nb.widgets.history import WHOLE, History
+from midigpt_nb.widgets.packed_state import PackedState
 from midigpt_nb.widgets.protocol import FLAG_GENERATED, FLAG_PROVISIONAL, FLAG_REMOVED, unpack_document
 
 
@@ -201,3 +203,111 @@ def test_bars_in_words(bars, words):
 def test_cells_in_words():
     assert cell_label([(1, 4), (1, 5)], ["Drums", "Bass"]) == "bars 5-6, Bass"
     assert cell_label([(0, 4), (1, 4)], ["Drums", "Bass"]) == "bar 5, 2 tracks"
+
+
+def _many_bars(tracks=16, bars=200, notes=4):
+    """A piece of `tracks` x `bars` with `notes` notes a bar."""
+    rng = random.Random(8)
+    bar = [Bar([Note(rng.randrange(30, 90), 90, at * 480, 240) for at in range(notes)]) for _ in range(50)]
+    return Score([Track([bar[(t + b) % 50] for b in range(bars)], name=f"Part {t}") for t in range(tracks)])
+
+
+def test_e4_500_steps_of_a_large_piece_take_little_memory():
+    """All that was done to 12,800 notes is undone and redone; what is kept is a fraction of the states."""
+    document = Document(_many_bars())
+    table = document.state.table
+    first, size = document.score.hash(), table.notes.nbytes + table.bars.nbytes
+    rng, hashes = random.Random(3), []
+    for step in range(60):
+        score, track, bar = document.score, rng.randrange(16), rng.randrange(196)
+        match step % 6:
+            case 0 | 1:
+                score = score.add_notes(track, bar, [Note(rng.randrange(128), 80, rng.randrange(1900), 40)])
+            case 2:
+                score = score.transpose(rng.choice((-1, 1)), bars=(bar, bar + 4))
+            case 3:
+                score = score.delete_bars([bar])
+            case 4:
+                score = score.insert_bars(bar)
+            case 5:
+                score = score.transpose(rng.choice((-1, 1)), tracks=[track])
+        document.assign(score)
+        hashes.append(document.score.hash())
+    kept = [entry for entry in document._history.kept() if isinstance(entry, PackedState)]
+    assert len(kept) == 60 - WHOLE and sum(entry.n_bytes for entry in kept) < size * len(kept) / 8
+    ids = document.state.ids
+    for expected in [*hashes[-2::-1], first]:
+        assert document.undo() and document.score.hash() == expected
+    assert not document.undo()
+    for expected in hashes:
+        assert document.redo() and document.score.hash() == expected
+    assert not document.redo() and (document.state.ids == ids).all()
+
+
+def test_e4_the_program_follows_undo_into_packed_steps():
+    roll = PianoRoll(Score([Track([Bar([Note(60, 90, 0, 40)]) for _ in range(200)])]))
+    for i in range(60):
+        roll.score = roll.score.add_notes(0, i, [Note(70, 90, 0, 40)])
+    programs = {}
+
+    def check():
+        names: dict[str, PianoRoll] = {}
+        programs[roll.score.hash()] = roll.code()
+        exec(roll.code(), names)
+        assert names["roll"].score.hash() == roll.score.hash()
+
+    check()
+    for _ in range(50):
+        roll.undo()
+    check()
+    assert roll.code().count("add_notes") == 10  # what was undone is not in it
+    for _ in range(30):
+        roll.redo()
+    check()
+    roll.score = roll.score.add_notes(0, 100, [Note(71, 90, 0, 40)])
+    check()
+    assert roll.code().count("add_notes") == 41
+    assert sum(not entry.settled for entry in roll._log._entries) <= WHOLE
+
+
+def test_e4_wishes_are_undone_from_packed_steps_too():
+    document = Document(Score([Track([Bar([Note(60, 90, 0, 40)])])]))
+    table = document.state.table
+    for i in range(60):
+        document.decide("attributes", {"n": i}, {"n": i + 1})
+    document.assign(document.score.transpose(1))
+    assert document.undo()
+    for i in reversed(range(60)):
+        assert document.undo() and document.state.decided == {"attributes": {"n": i}}
+        assert document.state.table is table  # it takes no memory
+    assert not document.undo()
+
+
+def test_notes_are_matched_first_to_first_whatever_was_edited():
+    """Against a plain count of equal notes, for 300 edits with many equal notes in a bar."""
+    rng = random.Random(4)
+
+    def keys(table):
+        seen: dict[tuple[int, ...], int] = {}
+        for track in range(table.n_tracks):
+            for bar in range(table.n_bars(track)):
+                for row in table.notes[slice(*table.note_rows(track, bar))].tolist():
+                    key = (track, bar, *row)
+                    seen[key] = seen.get(key, -1) + 1
+                    yield (*key, seen[key])
+
+    def some_notes():
+        return [[rng.randrange(2) * 120, 120, 60 + rng.randrange(2), 90, 0] for _ in range(rng.randrange(6))]
+
+    for _ in range(300):
+        tracks = [Track([Bar() for _ in range(rng.randrange(1, 5))]) for _ in range(rng.randrange(1, 4))]
+        score = Score(tracks)
+        cells = [(t, b) for t, track in enumerate(tracks) for b in range(track.n_bars)]
+        score = replaced(score, cells, [some_notes() for _ in cells])
+        changed = rng.sample(cells, rng.randrange(len(cells) + 1))
+        other = replaced(score, changed, [some_notes() for _ in changed])
+        if rng.random() < 0.3:
+            other = other.duplicate_bars(range(1)) if rng.random() < 0.5 else other.add_track(3)
+        places = {key: row for row, key in enumerate(keys(score.table))}
+        wanted = [places.get(key, -1) for key in keys(other.table)]
+        assert match_notes(score.table, other.table).tolist() == wanted

@@ -54,6 +54,16 @@ def test_o6_a_project_gives_the_same_score_again(name, tmp_path):
     assert again.to_midi() == roll.to_midi()
 
 
+def test_a_project_is_not_given_the_name_of_another_kind_of_file(tmp_path, example):
+    song = tmp_path / "song.mid"
+    example.to_midi(song)
+    with pytest.raises(
+        ProjectError, match=r"song.mid' a project: name it song.mgnb, or call to_midi\(\) instead"
+    ):
+        PianoRoll(example).save(song)
+    assert Score.from_midi(song) == example
+
+
 def test_o6_a_project_keeps_what_was_decided(tmp_path, example):
     editor = InfillEditor(example, height=500, snap="1/8T")
     editor.select(tracks=1, bars=range(4, 8))
@@ -312,8 +322,8 @@ def test_o3_a_dropped_file_replaces_the_piece_in_one_step(connect, example):
     assert answer["k"] == "ok" and roll.score.hash() == example.hash() and roll.can_undo
     roll.undo()
     assert roll.score.n_notes == 0
-    answer, buffers = page.request("midi")
-    assert answer["name"] == "song.mid" and Score.from_bytes(bytes(buffers[0])).n_notes == 0
+    data, name, _ = fetched(page, "midi")
+    assert name == "song.mid" and Score.from_bytes(data).n_notes == 0
 
 
 def page_upload(page, name, number, parts, data):
@@ -341,7 +351,7 @@ def test_o3_a_large_file_comes_in_parts_in_order(connect):
 
 
 def fetched(page, what):
-    """A file as a page fetches it: its text, its name, and the sizes of its parts."""
+    """A file as a page fetches it: its bytes, its name, and the sizes of its parts."""
     found, key, parts = [], "", 1
     for part in range(9):
         if part == parts:
@@ -350,16 +360,26 @@ def fetched(page, what):
         assert answer["k"] == "ok", answer
         key, parts = answer["key"], answer["parts"]
         found.append(bytes(buffers[0]))
-    return b"".join(found).decode("utf-8"), answer["name"], [len(part) for part in found]
+    return b"".join(found), answer["name"], [len(part) for part in found]
 
 
 def test_the_page_fetches_itself_and_its_program_in_parts(connect, example):
     roll, page = connect(PianoRoll, example, title="song.mid")
     text, name, sizes = fetched(page, "html")
-    assert text == roll.to_html() and name == "song.html"
+    assert text.decode("utf-8") == roll.to_html() and name == "song.html"
     assert len(sizes) > 1 and max(sizes) <= 1 << 20
-    assert fetched(page, "code")[:2] == (roll.code(), "song.py")
+    assert fetched(page, "code")[:2] == (roll.code().encode("utf-8"), "song.py")
     assert not roll._sending  # what was fetched whole is not kept
+
+
+def test_m8_a_large_piece_is_downloaded_in_parts(connect):
+    rng = np.random.default_rng(5)
+    columns = (rng.integers(*ends, 4000).tolist() for ends in ((20, 100), (1, 127), (0, 1900), (1, 900)))
+    notes = [Note(*row) for row in zip(*columns, strict=True)]
+    roll, page = connect(PianoRoll, Score([Track([Bar(notes)] * 40)]))
+    data, name, sizes = fetched(page, "midi")
+    assert data == roll.to_midi() and name == "score.mid"
+    assert len(sizes) > 1 and max(sizes) <= 1 << 20
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,14 @@ def changed_cells(before: Score, after: Score) -> set[tuple[int, int]]:
     }
 
 
+@pytest.mark.parametrize("wrong", [3, Score([])])
+def test_an_engine_that_is_none_is_named(example, wrong):
+    with pytest.raises(
+        TypeError, match=r"engine is .*; it must be an InferenceEngine, or the name of a model"
+    ):
+        InfillEditor(example, wrong)
+
+
 # ------------------------------------------------------------------------------------------------ the request
 
 
@@ -354,7 +362,7 @@ def test_wrong_requests_are_refused_in_python_and_on_the_page(example, connect):
     editor, page = connect(InfillEditor, example, FakeEngine())
     with pytest.raises(ValueError, match="no bars are selected"):
         editor.generate()
-    with pytest.raises(ValueError, match="no bar 16 in track 1"):
+    with pytest.raises(ValueError, match=r"no bar 16 in track 1; it has bars 0\.\.15"):
         editor.generate([(1, 16)])
     with pytest.raises(TypeError, match="did you mean 'temperature'"):
         editor.generate([(1, 4)], temprature=1)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import random
+import time
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from fakes import FakeEngine, eventually
 
-from midigpt_nb import InfillEditor, Score
+from midigpt_nb import InfillEditor, Note, Score
+from midigpt_nb._core import ScoreTable
 from midigpt_nb.inference.report import AttributeReport, Report
-from midigpt_nb.widgets.capabilities import capabilities, reachable_values
+from midigpt_nb.widgets.capabilities import Realized, capabilities, reachable_values, realized_values
 from midigpt_nb.widgets.report_memory import ReportMemory
 
 
@@ -248,3 +253,98 @@ def test_g4_an_unknown_window_is_refused_with_the_choices(connect, example, engi
     editor.sampling = {"model_dim": 5}
     answer, _ = page.request("outlook", selection={"cells": [[1, 4]]})
     assert answer["k"] == "error" and "model_dim" in answer["message"] and "4, 8" in answer["message"]
+
+
+def test_m8_what_the_model_sees_of_very_many_bars_is_not_worked_out(connect, engine, monkeypatch):
+    monkeypatch.setattr("midigpt_nb.widgets.infill_editor._MOST_SEEN", 7)
+    _, page = connect(InfillEditor, Score.example(), engine)
+    many = [[1, bar] for bar in range(8)]
+    answer, _ = page.request("outlook", selection={"cells": many[:7]})
+    assert answer["steps"] and not any("take long" in words for words in answer["warnings"])
+    answer, _ = page.request("outlook", selection={"cells": many})
+    assert answer["steps"] == [] and answer["warnings"][0].startswith("8 bars take long to write")
+    answer, _ = page.request("outlook", selection={"cells": [*many, [1, 99]]})
+    assert answer["code"] == "no_such_bar"
+
+
+# --- large pieces
+
+
+def large():
+    """32 tracks x 2,000 bars, 60,000 notes."""
+    rng = np.random.default_rng(3)
+    cuts = np.sort(rng.integers(0, 60_000, 64_000 - 1))
+    bars = np.zeros((64_000, 4), np.int32)
+    bars[1:, 0], bars[:, 1:3] = cuts, 4
+    ends = ((0, 1920), (1, 900), (36, 90), (1, 127), (0, 1))
+    notes = np.stack([rng.integers(*each, 60_000, dtype=np.int32) for each in ends], axis=1)
+    tracks = [(2000 * i, i, int(i % 4 == 3)) for i in range(32)]
+    return Score.from_table(ScoreTable(notes, bars, np.array(tracks, np.int32), 480))
+
+
+def cpu_ms(work, times=3):
+    """The least processor time of some calls, in ms: others share this machine."""
+    found = []
+    for i in range(times):
+        start = time.process_time()
+        work(i)
+        found.append(1000 * (time.process_time() - start))
+    return min(found)
+
+
+def test_t4_generate_is_answered_at_once_for_the_largest_piece(connect, engine):
+    """Also when somebody has looked at the notes of `score`, which makes objects of them."""
+    editor, page = connect(InfillEditor, large(), engine)
+    worker, tasks = editor._handle.worker, []
+    editor._handle.worker = SimpleNamespace(submit=tasks.append, drive=worker.drive, patient=worker.patient)
+    assert editor.score.tracks[0].bars[0].ts_numerator == 4
+    cells = [[1, bar] for bar in range(1000, 1004)]
+    wishes = {"track": {}, "bar": {"1": {str(bar): {"bar_note_density": 3} for bar in range(2000)}}}
+
+    def ask(_i):
+        answer, _ = page.request("generate", selection={"cells": cells}, attributes=wishes)
+        assert answer["k"] == "ok", answer
+
+    assert cpu_ms(ask) <= 50 and len(tasks) == 3
+    answer, _ = page.request("generate", selection={"cells": cells}, sampling={"model_dim": 3})
+    assert answer["k"] == "error" and "model_dim" in answer["message"], "what is wrong is told at once"
+    editor._handle.worker = worker
+
+
+def test_the_largest_piece_is_measured_within_its_budget(engine):
+    score, memory = large(), Realized()
+    tables = [score.table.replaced([(3 * i, 7)], [np.array([[0, 99, 60, 64, 0]])]) for i in range(3)]
+    memory.values(engine, score.table)
+    assert cpu_ms(lambda i: memory.values(engine, tables[i])) <= 75
+    assert cpu_ms(lambda i: realized_values(engine, tables[i])) <= 250
+
+
+def test_what_is_measured_after_random_edits_is_what_a_fresh_measure_says(engine):
+    rng = random.Random(5)
+    score, memory = Score.example(), Realized()
+    past = [score]
+    for _ in range(150):
+        score = random_edit(rng, score)
+        past.append(score)
+        if rng.random() < 0.15:
+            score = rng.choice(past)
+        assert memory.values(engine, score.table) == realized_values(engine, score.table)
+
+
+def random_edit(rng, score):
+    track, bar = rng.randrange(score.n_tracks), rng.randrange(score.n_bars)
+    note = Note(rng.randrange(30, 90), rng.randrange(1, 127), rng.randrange(1500), rng.randrange(1, 4000))
+    return rng.choice(
+        [
+            lambda: score.add_notes(track, bar, [note]),
+            lambda: score.add_notes(track, bar, [note, note]),
+            lambda: score.with_table(score.table.replaced([(track, bar)], [np.zeros((0, 5), np.int32)])),
+            lambda: score.transpose(rng.choice([-1, 1])),
+            lambda: score.insert_bars(bar, 1),
+            lambda: score.delete_bars([bar]) if score.n_bars > 8 else score.duplicate_bars([bar]),
+            lambda: score.set_metre(range(bar, bar + 1), rng.choice([(3, 4), (7, 8), (4, 4)])),
+            lambda: score.set_instrument(track, rng.randrange(128)),
+            lambda: score.add_track(rng.randrange(128), drum=rng.random() < 0.3),
+            lambda: score.delete_track(track) if score.n_tracks > 2 else score.duplicate_track(track),
+        ]
+    )()

@@ -10,6 +10,7 @@ import { h } from "../dom.ts";
 import { type Doubts, makeDoubts } from "../doubt/doubts.ts";
 import { joinClipboard } from "../edit/clipboard.ts";
 import { NoteKeys } from "../edit/keys.ts";
+import { HOME_TOOL } from "../edit/tools.ts";
 import { keepFocus } from "../focus.ts";
 import {
   drawNote,
@@ -32,6 +33,7 @@ import { makeTakes } from "../panel/takes.ts";
 import { makeViewMenus, type ViewMenus } from "../panel/view_menus.ts";
 import { keepSound } from "../playback/kernel_sound.ts";
 import { clicks } from "../playback/metronome.ts";
+import type { Cell } from "../protocol.gen.ts";
 import { makeSight } from "../sight/sight.ts";
 import type { Store } from "../store.ts";
 import type { Change } from "../synced.ts";
@@ -145,7 +147,13 @@ export function makeDesk(host: DeskHost): Desk {
   const doubts = makeDoubts(host, (page, opener) => popups.open(page, opener));
   const sight = makeSight(host, menus.open);
   const notes = new NoteKeys(store, host.announce);
-  notes.wantPaste = joinClipboard(root, (clip) => notes.paste(clip, ui.cursor), host.signal);
+  /** The cell at the cursor; where bars are chosen with it, the first of them. */
+  const pasteCell = (): Cell => {
+    const { selection } = store;
+    const first = ui.tool === HOME_TOOL && selection.has(...ui.cursor) ? selection.barSpan() : null;
+    return first ? [selection.tracks()[0] ?? 0, first[0]] : ui.cursor;
+  };
+  notes.wantPaste = joinClipboard(root, (clip) => notes.paste(clip, pasteCell()), host.signal);
 
   return {
     menus,

@@ -8,12 +8,13 @@ export interface Bounds {
 
 const clamp = (value: number, low: number, high: number): number => Math.max(low, Math.min(high, value));
 
-/** Notes moved together: as far as all of them stay inside the piece and the keyboard. */
+/** Notes moved together: as far as all of them stay inside the piece, by whole steps at its end, and the keyboard. */
 export function moved(
   notes: readonly EditNote[],
   ticks: number,
   semitones: number,
   bounds: Bounds,
+  step = 1,
 ): EditNote[] {
   if (notes.length === 0) {
     return [];
@@ -22,7 +23,8 @@ export function moved(
   const last = Math.max(...notes.map((note) => note.onset));
   const low = Math.min(...notes.map((note) => note.pitch));
   const high = Math.max(...notes.map((note) => note.pitch));
-  const dt = Math.round(clamp(ticks, -first, bounds.end - 1 - last));
+  const most = Math.floor((bounds.end - 1 - last) / step) * step;
+  const dt = Math.round(clamp(ticks, -first, most));
   const dp = Math.round(clamp(semitones, -low, 127 - high));
   return notes.map((note) => ({ ...note, onset: note.onset + dt, pitch: note.pitch + dp }));
 }
@@ -48,17 +50,21 @@ export function louder(notes: readonly EditNote[], by: number): EditNote[] {
   return notes.map((note) => ({ ...note, velocity: Math.round(clamp(note.velocity + by, 1, 127)) }));
 }
 
-/** Onsets drawn to the nearest grid line of their bar; micro-timing, a fraction of a tick, goes. */
+/**
+ * Onsets drawn to the nearest grid line of their bar, or to the next bar's first line; in the last bar to the last line
+ * inside, as `Score.quantise` does. Micro-timing, a fraction of a tick, goes.
+ */
 export function quantised(
   notes: readonly EditNote[],
   grid: number,
-  barStart: (tick: number) => number,
+  barOf: (tick: number) => readonly [start: number, end: number],
   bounds: Bounds,
 ): EditNote[] {
   return notes.map((note) => {
-    const start = barStart(note.onset);
+    const [start, end] = barOf(note.onset);
     const line = start + Math.round((note.onset - start) / grid) * grid;
-    return { ...note, onset: clamp(Math.round(line), 0, bounds.end - 1), micro: 0 };
+    const last = start + Math.floor((end - 1 - start) / grid) * grid;
+    return { ...note, onset: Math.round(line < end ? line : end < bounds.end ? end : last), micro: 0 };
   });
 }
 

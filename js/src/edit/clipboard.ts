@@ -4,10 +4,12 @@
  */
 import type { EditNote } from "./notes.ts";
 
-/** Notes as they were copied: with the resolution of their piece, and where their first bar begins. */
+/** Notes as they were copied: with the resolution of their piece, and the cell they are counted from. */
 export interface Clip {
   resolution: number;
-  /** Start tick of the bar in which the first of them begins. */
+  /** The first of the copied tracks, which may be silent; in a text from elsewhere that of the first note. */
+  track: number;
+  /** Start tick of the first copied bar, which may be empty. */
   start: number;
   notes: EditNote[];
 }
@@ -34,9 +36,9 @@ export const setClip = (clip: Clip): void => {
 };
 
 /** The text that travels: one row per note. */
-export function clipText({ resolution, start, notes }: Clip): string {
+export function clipText({ resolution, track, start, notes }: Clip): string {
   const rows = notes.map((n) => [n.track, n.onset, n.duration, n.pitch, n.velocity, n.micro]);
-  return JSON.stringify({ kind: MARK, version: 1, resolution, start, notes: rows });
+  return JSON.stringify({ kind: MARK, version: 1, resolution, track, start, notes: rows });
 }
 
 const whole = (value: unknown, low: number, high: number): value is number =>
@@ -47,7 +49,7 @@ export function readClip(text: string): Clip | null {
   if (!text.includes(MARK)) {
     return null;
   }
-  let data: Partial<Record<"kind" | "version" | "resolution" | "start" | "notes", unknown>>;
+  let data: Partial<Record<"kind" | "version" | "resolution" | "track" | "start" | "notes", unknown>>;
   try {
     data = JSON.parse(text);
   } catch {
@@ -73,7 +75,9 @@ export function readClip(text: string): Clip | null {
     }
     notes.push({ id: 0, track, onset, duration, pitch, velocity, micro });
   }
-  return { resolution, start, notes };
+  const least = notes.reduce((first, note) => Math.min(first, note.track), 255);
+  const track = data.track ?? least;
+  return whole(track, 0, least) ? { resolution, track, start, notes } : null;
 }
 
 /** Where notes go: the cell of the cursor, in a piece of so many tracks. */
@@ -85,14 +89,13 @@ export interface Place {
   nTracks: number;
 }
 
-/** The notes of a clip moved to a place: the first track they came from becomes its track, and so on downwards. */
+/** The notes of a clip moved to a place: the first copied track becomes its track, and so on downwards. */
 export function placed(clip: Clip, place: Place): EditNote[] {
   const scale = place.resolution / clip.resolution;
-  const first = clip.notes.reduce((least, { track }) => Math.min(least, track), 255);
   return clip.notes
     .map((note) => ({
       ...note,
-      track: note.track - first + place.track,
+      track: note.track - clip.track + place.track,
       onset: Math.round((note.onset - clip.start) * scale) + place.start,
       duration: Math.min(LAST_TICK, Math.max(1, Math.round(note.duration * scale))),
       micro: scale === 1 ? note.micro : 0,

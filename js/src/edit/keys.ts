@@ -37,7 +37,7 @@ export class NoteKeys {
   nudge(steps: number, semitones: number, octave: boolean): void {
     const { editor, player } = this.store;
     const notes = editor.selectedNotes;
-    const values = moved(notes, steps * this.grid, semitones * (octave ? OCTAVE : 1), this.bounds);
+    const values = moved(notes, steps * this.grid, semitones * (octave ? OCTAVE : 1), this.bounds, this.grid);
     editor.notesEdit(strings.didMove(notes.length), [], values, semitones ? "pitch" : "time");
     this.say(values, strings.didMove(notes.length));
     const [first] = values;
@@ -63,9 +63,14 @@ export class NoteKeys {
   }
 
   quantise(): void {
-    const { editor, bars } = this.store;
-    const notes = editor.selectedNotes;
-    const values = quantised(notes, this.grid, (tick) => bars.start(bars.at(tick)), this.bounds);
+    const { editor, bars, editable } = this.store;
+    const notes = this.chosen;
+    if (!editable || notes.length === 0) {
+      this.announce(editable ? strings.nothingSelected : strings.readonly);
+      return;
+    }
+    const barOf = (tick: number) => [bars.start(bars.at(tick)), bars.start(bars.at(tick) + 1)] as const;
+    const values = quantised(notes, this.grid, barOf, this.bounds);
     editor.notesEdit(strings.didQuantise(notes.length), [], values);
     this.say(values, strings.didQuantise(notes.length));
   }
@@ -107,9 +112,13 @@ export class NoteKeys {
   }
 
   /** Selected notes, else the notes of the selected bars. */
+  private get chosen(): EditNote[] {
+    return this.active ? this.store.editor.selectedNotes : this.notesOfBars();
+  }
+
   delete(): void {
     const { store } = this;
-    const ids = this.active ? [...store.editor.selected] : this.notesOfBars().map((note) => note.id);
+    const ids = this.chosen.map((note) => note.id);
     if (store.editable && ids.length > 0) {
       store.editor.notesEdit(strings.didErase(ids.length), ids, []);
       this.announce(strings.didErase(ids.length));
@@ -117,14 +126,20 @@ export class NoteKeys {
   }
 
   copy(): void {
-    const { editor } = this.store;
-    const notes = this.active ? editor.selectedNotes : this.notesOfBars();
-    if (notes.length > 0) {
-      const { bars, resolution } = this.store;
-      const first = notes.reduce((least, { onset }) => Math.min(least, onset), Number.POSITIVE_INFINITY);
-      setClip({ resolution, start: bars.start(bars.at(first)), notes });
-      this.announce(strings.copied(notes.length));
+    const { bars, resolution, selection } = this.store;
+    const notes = this.chosen;
+    if (notes.length === 0) {
+      this.announce(strings.nothingToCopy);
+      return;
     }
+    // bars are copied with their rests and silent tracks
+    const span = this.active ? null : selection.barSpan();
+    const track = span
+      ? Math.min(...selection.tracks())
+      : notes.reduce((least, note) => Math.min(least, note.track), 255);
+    const bar = span?.[0] ?? bars.at(notes.reduce((least, { onset }) => Math.min(least, onset), bars.end));
+    setClip({ resolution, track, start: bars.start(bar), notes });
+    this.announce(strings.copied(notes.length));
   }
 
   cut(): void {

@@ -134,7 +134,10 @@ export function localModel(state: Partial<State>, name: string, files: ExportedF
     undo: () => travel(past, future),
     redo: () => travel(future, past),
     sync: () => [{ job: null }],
-    midi: () => {
+    file: ({ what }) => {
+      if (what !== "midi") {
+        return unavailable();
+      }
       const bytes = now === original ? files.midi.slice() : midiBytes(now, header.title ?? "");
       return [{ name }, [new DataView(bytes.buffer)]];
     },

@@ -76,7 +76,7 @@ function dragNotes(target: NoteTarget, first: PointerAt): Gesture {
     if (kind === "start") {
       return begunEarlier(chosen, to - held.onset, Math.min(grid, held.duration));
     }
-    return moved(chosen, to - held.onset, here.pitch - start.pitch, target.bounds);
+    return moved(chosen, to - held.onset, here.pitch - start.pitch, target.bounds, grid);
   };
   const barOf = (tick: number): number => target.barStart(tick);
 

@@ -17,7 +17,7 @@ import { adherenceText } from "./marks.ts";
 /** Most bars that get a field of their own. */
 const MAX_BARS = 160;
 /** Narrower fields have smaller words. */
-const NARROW_PX = 52;
+const NARROW_PX = 64;
 const EDITOR_PX = 190;
 export const CHORD = "chord";
 
@@ -149,20 +149,22 @@ export function makeChords({ store, ui, announce, openMenu, generate }: ChordsHo
     return [from, Math.min(to, from + MAX_BARS - 1)];
   };
   const ruler = makeRuler(element);
+  /** Names are of one size in the whole row, whatever the metres. */
+  const narrow = (): boolean => (store.bars.end / store.bars.n) * ui.viewport.scale < NARROW_PX;
   /** Writes what there is room for in a field of some width. */
   const label = ({ asked, heard, kept, words }: (typeof nodes)[number], width: number): void => {
     const [wanted, sounds, met] = words;
-    const narrow = width < NARROW_PX;
-    const room = width - (narrow ? 6 : 10);
-    const size = narrow ? 10.5 : 12.5;
+    const small = narrow();
+    const room = width - (small ? 6 : 10);
+    const size = small ? 10.5 : 12.5;
     setText(
       asked,
-      fitted(wanted, room - (narrow ? 8 : 12), (text) => ruler(text, size, 650)),
+      fitted(wanted, room - (small ? 8 : 12), (text) => ruler(text, size, 650)),
     );
-    const [small, indent] = wanted ? [10.5, 5] : [size, 0];
-    const name = fitted(sounds, room - indent, (text) => ruler(text, small, 400));
+    const [below, indent] = wanted ? [10.5, 5] : [size, 0];
+    const name = fitted(sounds, room - indent, (text) => ruler(text, below, 400));
     setText(heard, name);
-    const rest = room - indent - ruler(name, small, 400) - 3;
+    const rest = room - indent - ruler(name, below, 400) - 3;
     setText(kept, name === sounds && ruler(met, 9.5, 600) <= rest ? met : "");
   };
   const place = (): void => {
@@ -184,7 +186,7 @@ export function makeChords({ store, ui, announce, openMenu, generate }: ChordsHo
       const width = tickToX(ui.viewport, store.bars.start(bar + 1)) - x;
       node.style.transform = `translateX(${x.toFixed(1)}px)`;
       node.style.width = `${width.toFixed(1)}px`;
-      node.classList.toggle("mgnb-chord-narrow", width < NARROW_PX);
+      node.classList.toggle("mgnb-chord-narrow", narrow());
       label(cell, width);
     }
   };

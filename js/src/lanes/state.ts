@@ -25,6 +25,8 @@ export class LaneState {
   private remembered: string[] | null = null;
   /** The selection that was followed last: a track chosen by hand stays until other bars are selected. */
   private followed = Selection.empty;
+  /** The track in focus that was followed last. */
+  private focused = -1;
   /** What drawing has selected: the next curve adds its bars to it. */
   private drawn = Selection.empty;
 
@@ -58,7 +60,7 @@ export class LaneState {
     return last ? last.top + last.height : 0;
   }
 
-  /** Follows the selection and `caps`. */
+  /** Follows the selection, the track in focus and `caps`. */
   refresh(): void {
     const { store, ui } = this;
     const { selection } = store;
@@ -67,6 +69,10 @@ export class LaneState {
       this.track = tracks.includes(ui.cursor[0]) ? ui.cursor[0] : (tracks[0] as number);
     }
     this.followed = selection;
+    if (ui.focus >= 0 && ui.focus !== this.focused) {
+      this.track = ui.focus;
+    }
+    this.focused = ui.focus;
     this.track = Math.max(0, Math.min(store.tracks.length - 1, this.track));
     this.choices = laneChoices(store.caps, this.drum, this.chosen);
     let top = 0;

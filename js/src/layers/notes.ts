@@ -4,7 +4,7 @@ import { CELL_TARGET } from "../cell_states.ts";
 import { type Lane, rowTop, tickToX } from "../coords.ts";
 import type { NoteTable } from "../note_table.ts";
 import { FLAG_GENERATED } from "../protocol.gen.ts";
-import { colourOf, type Layer, type Scene, snap, visibleLanes, windowOf } from "./scene.ts";
+import { colourOf, hairline, type Layer, type Scene, snap, visibleLanes, windowOf } from "./scene.ts";
 
 /** Up to this many visible notes get rounded corners and outlines. */
 export const DETAIL_LIMIT = 800;
@@ -19,6 +19,7 @@ export const drawNotes: Layer = (ctx, scene) => {
     ctx.rect(0, lane.y - scene.view.top, scene.view.width, lane.height);
     ctx.clip();
     (scene.detailed ? drawDetailed : drawPlain)(ctx, scene, lane);
+    drawSeams(ctx, scene, lane);
     ctx.restore();
   }
 };
@@ -91,6 +92,32 @@ function drawDetailed(ctx: CanvasRenderingContext2D, scene: Scene, lane: Lane): 
     if (style === "fresh") {
       outlineFresh(ctx, scene, x, y, w, height);
     }
+  }
+}
+
+/** A line where a note begins before the last one of its pitch has ended: else both would look like one. */
+function drawSeams(ctx: CanvasRenderingContext2D, scene: Scene, lane: Lane): void {
+  const { view, notes, palette, dpr } = scene;
+  if (lane.drum) {
+    return; // hits have no length
+  }
+  const [first, last] = notes.range(lane.track, ...windowOf(scene));
+  const [offset, height] = noteBand(lane);
+  const ends = new Float64Array(lane.pitches.length);
+  ctx.fillStyle = palette.lane;
+  for (let i = first; i < last; i++) {
+    const row = lane.rowOf[notes.pitches[i] as number] as number;
+    const onset = notes.onsets[i] as number;
+    const end = onset + (notes.durations[i] as number);
+    const before = ends[row] as number;
+    if (scene.compare === "before" && ((notes.flags[i] as number) & FLAG_GENERATED) !== 0) {
+      continue; // not shown
+    }
+    if (onset < before && (end - onset) * view.scale >= RUN_PX) {
+      const y = rowTop(lane, row) + offset - view.top;
+      ctx.fillRect(snap(tickToX(view, onset), dpr), y, hairline(dpr), height);
+    }
+    ends[row] = Math.max(before, end);
   }
 }
 
@@ -207,7 +234,7 @@ function drawKind(
     if (width >= RUN_PX) {
       fill(row, x, x + noteWidth(lane, width, height));
     } else if (x <= (runEnd[row] as number) + 1) {
-      runEnd[row] = x + width;
+      runEnd[row] = Math.max(runEnd[row] as number, x + width);
     } else {
       if (runEnd[row] !== Number.NEGATIVE_INFINITY) {
         fill(row, runStart[row] as number, runEnd[row] as number);

@@ -30,10 +30,10 @@ export function drawOverviewNotes(ctx: CanvasRenderingContext2D, scene: Scene, s
     for (let i = notes.trackStarts[lane.track] ?? 0; i < (notes.trackStarts[lane.track + 1] ?? 0); i++) {
       const x = (notes.onsets[i] as number) * scale;
       const row = lane.rowOf[notes.pitches[i] as number] as number;
-      if (row === drawnRow && x < drawnTo) {
+      const w = Math.max(1, (notes.durations[i] as number) * scale);
+      if (row === drawnRow && x + w < drawnTo + 0.5) {
         continue; // already ink there
       }
-      const w = Math.max(1, (notes.durations[i] as number) * scale);
       const y = 2 + share * lane.track + (1 - row / rows) * Math.max(0, share - 1.5);
       ctx.fillRect(x, y, w, Math.max(1, share / 8));
       drawnTo = x + w;

@@ -50,28 +50,42 @@ function drawLoop(ctx: CanvasRenderingContext2D, scene: Scene): void {
 }
 
 function drawNumbers(ctx: CanvasRenderingContext2D, scene: Scene): void {
-  const { view, bars, palette, dpr } = scene;
+  const { bars } = scene;
   const [first, last] = visibleBars(scene);
   const stride = barStride(scene, NUMBER_GAP_PX + DIGIT_PX * String(bars.n).length);
   ctx.textBaseline = "middle";
-  // The numbers of bars further left reach into a strip that is painted alone.
-  for (let bar = Math.max(0, first - (first % stride) - 3 * stride); bar <= last; bar++) {
-    const x = tickToX(view, bars.start(bar));
-    const change = bars.changesMetre(bar);
-    if (bar % stride === 0) {
-      ctx.fillStyle = palette.barLine;
-      ctx.fillRect(snap(x, dpr), 0, hairline(dpr), RULER);
-      ctx.fillStyle = palette.text;
-      ctx.font = `600 11px ${FONT}`;
-      ctx.fillText(String(bar + 1), x + 5, RULER_BARS / 2 + 0.5);
-    }
-    if (change && (bars.end / bars.n) * view.scale * stride > 36) {
-      const indent = bar % stride === 0 ? 9 + 7 * String(bar + 1).length : 4;
-      ctx.fillStyle = palette.muted;
-      ctx.font = `10px ${FONT}`;
-      ctx.fillText(`${bars.numerator(bar)}/${bars.denominator(bar)}`, x + indent, RULER_BARS / 2 + 0.5);
-    }
+  for (let bar = first - (first % stride); bar <= last; bar += stride) {
+    drawSpan(ctx, scene, bar, Math.min(bar + stride, bars.n));
+  }
+  for (let bar = first; bar <= last; bar++) {
     drawBeatTicks(ctx, scene, bar);
+  }
+}
+
+/** A bar's number and the metres that change before the next number, as far as they fit between the two. */
+function drawSpan(ctx: CanvasRenderingContext2D, scene: Scene, first: number, next: number): void {
+  const { view, bars, palette, dpr } = scene;
+  const end = tickToX(view, bars.start(next)) - 2;
+  const x = tickToX(view, bars.start(first));
+  ctx.fillStyle = palette.barLine;
+  ctx.fillRect(snap(x, dpr), 0, hairline(dpr), RULER);
+  // the number of a bar that begins further left stays in sight
+  let free = next === first + 1 ? Math.max(0, x) : x;
+  const write = (text: string, font: string, colour: string, at: number): void => {
+    ctx.font = `${font} ${FONT}`;
+    const width = ctx.measureText(text).width;
+    if (at >= free && at + width <= end) {
+      ctx.fillStyle = colour;
+      ctx.fillText(text, at, RULER_BARS / 2 + 0.5);
+      free = at + width + 4;
+    }
+  };
+  write(String(first + 1), "600 11px", palette.text, free + 5);
+  for (let bar = first; bar < next; bar++) {
+    if (bars.changesMetre(bar)) {
+      const at = bar === first ? free : tickToX(view, bars.start(bar)) + 4;
+      write(`${bars.numerator(bar)}/${bars.denominator(bar)}`, "10px", palette.muted, at);
+    }
   }
 }
 

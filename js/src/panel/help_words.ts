@@ -26,7 +26,7 @@ export const KEY_WORDS: Readonly<Record<KeyHelp, string>> = {
   otherNote: "previous, next note of the track in focus, named aloud",
   addNote: "write a note at the cursor, or behind the selected one",
   tools: "tools: select, draw, erase, loudness, bars",
-  quantise: "quantise the selected notes",
+  quantise: "quantise selected notes, or the notes of selected bars",
   delete: "erase selected notes, or the notes of selected bars",
   clipboard: "copy, cut, paste at the cursor, also into another roll",
   duplicate: "duplicate the selected notes",
@@ -41,7 +41,7 @@ export const KEY_WORDS: Readonly<Record<KeyHelp, string>> = {
   trackRoles: "tracks: ignore, continue",
   takes: "takes: the original, or one of them",
   flip: "takes: the one before, while held",
-  hold: "takes: hold a bar to the shown take",
+  hold: "takes: this bar stays with the shown take, whichever is shown next",
   accept: "takes: keep (Esc: discard)",
   help: "this sheet",
 };
@@ -56,7 +56,7 @@ export const GESTURES: readonly (readonly [title: string, rows: readonly (readon
       ["Ctrl drag, click", "add or remove"],
       ["Click a bar number", "that bar on all tracks"],
       ["Click a track's name", "the whole track"],
-      ["Alt click", "takes: hold a bar to the shown take"],
+      ["Alt click", "takes: this bar stays with the shown take, whichever is shown next"],
     ],
   ],
   [

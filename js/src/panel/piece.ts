@@ -137,7 +137,8 @@ export function makeChordField(store: Store): Part {
     element,
     update: () => {
       const bars = selectedBars(store);
-      element.hidden = !store.caps.chords || bars.length === 0;
+      const melodic = store.tracks.some((track) => !track.drum);
+      element.hidden = !store.caps.chords || !melodic || bars.length === 0;
       const now = chordText(bars.map((bar) => askedChord(store, bar)));
       const typing = (input.getRootNode() as Document).activeElement === input;
       if (now !== before || !typing) {

@@ -97,6 +97,7 @@ export function makeSteer(store: Store, openMenu: (page: MenuPage, opener: HTMLE
       clear.hidden = store.selection.size === 0;
       const what = describe(store.selection, store.names, store.bars.n);
       setText(title, what ? strings.steerTitle(what) : strings.steer);
+      title.title = what;
       for (const row of rows) {
         row.update(targets(store, row.info));
       }

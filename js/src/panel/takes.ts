@@ -181,6 +181,7 @@ export function makeTakes(
     const cells = cards[0]?.cells ?? [];
     const what = describe(Selection.of(cells), store.names, store.bars.n);
     setText(title, strings.takesOf(cards.length, what));
+    title.title = what;
     sorters.forEach((sorter, i) => {
       setAttr(sorter, "aria-pressed", String(sorted === NAMES[i]));
     });

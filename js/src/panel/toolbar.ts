@@ -198,7 +198,7 @@ export function makeToolbar(actions: ToolbarActions): Toolbar {
       class: "mgnb-button mgnb-tool",
       title: strings.targetsHint,
       testid: "mgnb-targets",
-      attrs: { type: "button", "aria-label": strings.targetsHint, "aria-haspopup": "menu" },
+      attrs: { type: "button", "aria-label": strings.targets, "aria-haspopup": "menu" },
       on: { click: () => actions.targets(anchor(targets)) },
     },
     icon("target"),
