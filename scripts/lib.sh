@@ -77,6 +77,22 @@ need_python_and_compiler() {
 
 # --- the environment --------------------------------------------------------------------
 
+# alone COMMAND...: while one script fills ./.venv, another one waits. A system without flock does without.
+alone() {
+  if have flock; then
+    exec 9<"$ROOT"
+    if ! flock -n 9; then
+      say "another script is filling ./.venv: waiting for it"
+      flock 9
+    fi
+  fi
+  "$@"
+  if have flock; then
+    flock -u 9
+    exec 9<&-
+  fi
+}
+
 pip_install() {
   printf '\n--- pip install %s\n' "$*" >>"$LOG"
   "$VENV/bin/python" -m pip install --progress-bar off -c "$VENV/constraints.txt" "$@" >>"$LOG" 2>&1 || {
@@ -116,7 +132,8 @@ install_torch() {
 }
 
 # ensure_environment EXTRA...: ./.venv with everything these extras need, but not the project itself.
-ensure_environment() {
+ensure_environment() { alone fill_environment "$@"; }
+fill_environment() {
   local key python_key
   python_key="$ROOT $("$PYTHON" -VV | tr '\n' ' ')"
   if [[ -e "$VENV" && "$(cat "$VENV/.made-by-scripts" 2>/dev/null)" != "$python_key" ]]; then
@@ -169,7 +186,8 @@ install_project() {
 }
 
 # The regular wheel, as users get it: every file that is used must be in it.
-ensure_wheel() {
+ensure_wheel() { alone install_wheel; }
+install_wheel() {
   local key
   key="wheel $(wheel_key)"
   if [[ "$(installed)" == "$key" ]]; then
@@ -182,7 +200,8 @@ ensure_wheel() {
 }
 
 # The source tree itself: edits of Python files are seen at once, edits of C++ after scripts/build.
-ensure_editable() {
+ensure_editable() { alone install_editable; }
+install_editable() {
   local key
   key="editable $(editable_key)"
   if [[ "$(installed)" == "$key" ]]; then

@@ -29,13 +29,14 @@ CHROMIUM_FLAGS = [
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever asks for a browser is a browser test, even where nobody wrote the mark.
+    """Whatever asks for a browser is a browser test, even where nobody wrote the mark, and comes last.
 
     Playwright's event loop runs in the main thread until the last test, and `asyncio.run` fails beside it.
     """
     for item in items:
         if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
 @pytest.fixture

@@ -43,3 +43,19 @@ def test_commands_in_the_documents_exist() -> None:
     for page in ("README.md", "CONTRIBUTING.md"):
         for name in set(re.findall(r"\./scripts/([a-z]+)", (ROOT / page).read_text(encoding="utf-8"))):
             assert (ROOT / "scripts" / name).is_file(), f"{page} names scripts/{name}"
+
+
+def test_the_architecture_page_names_every_module() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    package = ROOT / "midigpt_nb"
+    rows = {
+        name: set(re.findall(r"\w+", row))
+        for name, row in re.findall(r"^\| `(\w+)/` \| (.*)$", page, re.MULTILINE)
+    }
+    missing = {
+        str(module.relative_to(package))
+        for folder in package.iterdir()
+        for module in folder.glob("[!_]*.py")
+        if module.stem not in rows.get(folder.name, set())
+    }
+    assert missing == set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -141,3 +142,19 @@ def test_scripts_explain_themselves() -> None:
         assert lines[0] == "#!/usr/bin/env bash" and lines[1].startswith("# ")
     shown = subprocess.run([ROOT / "scripts" / "demo", "--help"], capture_output=True, text=True)
     assert shown.returncode == 0 and "./scripts/demo --headless" in shown.stdout
+
+
+@pytest.mark.skipif(shutil.which("flock") is None, reason="this system does without")
+def test_two_scripts_fill_the_environment_one_after_the_other(bash, tmp_path: Path) -> None:
+    """The second one says that it waits, and goes on when the first is through, whatever runs then."""
+    lines = """ROOT="$PWD"
+    fill() { echo "begin $1" >>story; sleep 0.5; echo "end $1" >>story; }
+    (alone fill first; exec sleep 5) &
+    until [[ -s story ]]; do sleep 0.02; done
+    alone fill second
+    kill $!"""
+    done = bash(lines)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "    another script is filling ./.venv: waiting for it\n"
+    told = (tmp_path / "story").read_text().split("\n")[:-1]
+    assert told == ["begin first", "end first", "begin second", "end second"]

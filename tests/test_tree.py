@@ -194,3 +194,14 @@ def test_the_lock_file_names_no_host_and_fits_the_package_file() -> None:
     assert lock["packages"][""]["devDependencies"] == asked
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in asked.values()), "exact versions"
     assert not any("resolved" in entry for entry in lock["packages"].values())
+
+
+def test_browser_tests_come_last() -> None:
+    """Playwright's event loop stays in the main thread, and `asyncio.run` fails beside it."""
+    files = ["tests/page/test_touch.py", "tests/widgets/test_turns.py"]
+    listed = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *files],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    names = [line.split("::")[0] for line in listed.stdout.splitlines() if "::" in line]
+    assert set(names) == set(files) and names == sorted(names, key=files[::-1].index), listed.stdout

@@ -25,6 +25,7 @@ from midigpt_nb.attributes.view import (
     WindowView,
     as_table,
     starts_of,
+    track_of,
 )
 from midigpt_nb.errors import EncoderConfigError
 
@@ -34,8 +35,8 @@ _NOT_MEASURED_TOKENS = {token: name for name, (token, _, _) in NOT_MEASURED.item
 class AttributeAnalyzer:
     """Measures the attributes a model's configuration names. Immutable; threads may share it.
 
-    Bars and tracks are counted from 0. Values are the small integers that stand in tokens; raw values are
-    what was measured, in each attribute's `unit`.
+    Bars and tracks are counted from 0; a track of a Score may be asked for by its name, too. Values are the
+    small integers that stand in tokens; raw values are what was measured, in each attribute's `unit`.
     """
 
     def __init__(
@@ -138,7 +139,7 @@ class AttributeAnalyzer:
     def track_values(
         self,
         table: Any,
-        track: int,
+        track: int | str,
         bars: Iterable[int] | None = None,
         *,
         cells: Cells | None = None,
@@ -150,31 +151,37 @@ class AttributeAnalyzer:
         (``{track: bars}``) limits attributes of the whole window (the key) to these cells. `stored` holds
         what a score keeps beside its notes (a ``_nomml_raw`` measured before free timing was lost).
         """
+        track = track_of(table, track)
         bars = None if bars is None else list(bars)
         view = self.view(table).track(track, bars, cells=cells, stored=stored)
         if bars is not None and not view.n_notes:
             return {}
         return {row.name: row.quantize(row.measure(view)) for row in self._rows("track", view) if row.emitted}
 
-    def bar_values(self, table: Any, track: int) -> dict[str, np.ndarray]:
+    def bar_values(self, table: Any, track: int | str) -> dict[str, np.ndarray]:
         """Values of a track's bar-level attributes, ``{name: int16 (n_bars,)}``, of its kind of track."""
+        track = track_of(table, track)
         view = self.view(table).track(track)
         return {row.name: row.quantize(row.measure(view)) for row in self._rows("bar", view) if row.emitted}
 
-    def raw_track_value(self, name: str, table: Any, track: int, bars: Iterable[int] | None = None) -> float:
+    def raw_track_value(
+        self, name: str, table: Any, track: int | str, bars: Iterable[int] | None = None
+    ) -> float:
         """What was measured before quantising, for any track-level attribute and any kind of track."""
+        track = track_of(table, track)
         view = self.view(table).track(track, bars, stored=stored_values(table, track))
         return self._row(name, "track").measure(view)
 
-    def raw_bar_values(self, name: str, table: Any, track: int) -> np.ndarray:
+    def raw_bar_values(self, name: str, table: Any, track: int | str) -> np.ndarray:
         """What was measured before quantising, one number per bar."""
-        return self._row(name, "bar").measure(self.view(table).track(track))
+        return self._row(name, "bar").measure(self.view(table).track(track_of(table, track)))
 
-    def compute_track_tokens(self, score: Any, track: int) -> dict[str, int]:
+    def compute_track_tokens(self, score: Any, track: int | str) -> dict[str, int]:
         """``{name: value}`` of the track-level attributes that apply to the track."""
+        track = track_of(score, track)
         return self.track_values(score, track, stored=stored_values(score, track))
 
-    def compute_bar_tokens(self, score: Any, track: int, bar: int) -> dict[str, int]:
+    def compute_bar_tokens(self, score: Any, track: int | str, bar: int) -> dict[str, int]:
         """``{token type: value}`` of the bar-level attributes that apply to the track."""
         values = self.bar_values(score, track)
         return {self._by_name[name].token_type: int(row[bar]) for name, row in values.items()}
@@ -190,8 +197,9 @@ class AttributeAnalyzer:
 
     # Wishes and results
 
-    def evaluate(self, requested: Mapping[str, int], score: Any, track: int) -> dict[str, float]:
+    def evaluate(self, requested: Mapping[str, int], score: Any, track: int | str) -> dict[str, float]:
         """``{name: 1.0 or 0.0}``: which track-level wishes were met exactly; unknown names are skipped."""
+        track = track_of(score, track)
         view = self.view(score).track(track, stored=stored_values(score, track))
         result = {}
         for name, value in requested.items():
@@ -203,7 +211,7 @@ class AttributeAnalyzer:
     def report(
         self,
         score: Any,
-        track: int,
+        track: int | str,
         requested: Mapping[str, Any] | None = None,
         *,
         announced: Mapping[str, Any] | None = None,
@@ -218,6 +226,7 @@ class AttributeAnalyzer:
         tokens that stood in the sequence, which adds `announced` to each entry. With `bars`, the written
         ones, track-level values are measured on these bars only.
         """
+        track = track_of(score, track)
         view = self.view(score)
         if not 0 <= track < view.n_tracks:
             return {"track": {}, "bars": []}
@@ -241,12 +250,14 @@ class AttributeAnalyzer:
                 result["bars"][bar][row.name] = entry
         return result
 
-    def achievable_range(self, name: str, score: Any, track: int, bars: Sequence[int]) -> tuple[int, int]:
+    def achievable_range(
+        self, name: str, score: Any, track: int | str, bars: Sequence[int]
+    ) -> tuple[int, int]:
         """Lowest and highest value of an attribute that can still be reached when `bars` are written anew."""
         row = self.get(name)
         if row is None:
             raise KeyError(f"no attribute is named {name!r}; there are {', '.join(self._by_name)}")
-        return row.achievable_range(score, track, bars)
+        return row.achievable_range(score, track_of(score, track), bars)
 
     def reachable(
         self,

@@ -21,7 +21,7 @@ import numpy as np
 from midigpt_nb.attributes.numbers import level, levels, one_number, one_number_per_bar
 from midigpt_nb.attributes.reach import reachable_levels
 from midigpt_nb.attributes.stored import stored_values
-from midigpt_nb.attributes.view import Settings, TrackView, WindowView, as_table
+from midigpt_nb.attributes.view import Settings, TrackView, WindowView, as_table, track_of
 from midigpt_nb.errors import AttributeParameterError, EncoderConfigError, UnknownAttribute, brief
 
 Level = Literal["track", "bar"]
@@ -118,7 +118,7 @@ class Attribute:
     taught: bool = True  # False: configurations list it, but its token never stood in training data
     from_domain: bool = True  # a vocabulary that lists the token type has this attribute
     nominal: bool = False  # values are names without an order
-    words: tuple[str, ...] = ()  # for `describe` only, where value_labels has none
+    words: tuple[str, ...] = ()  # what `describe` says where it is more than the labels, or there are none
     of_window: bool = False  # track level: measured on all tracks of the window together
     # Lowest and highest raw value within reach when the bars of a mask are written anew. A track-level one
     # gets the view of the others, a bar-level one that of the whole track and gives two arrays.
@@ -154,7 +154,7 @@ class Attribute:
     @property
     def value_labels(self) -> list[str]:
         """Words for the values in order, or an empty list."""
-        return list(self.bins.labels)
+        return list(self.bins.labels or self.words)
 
     def applies_to(self, is_drum: bool) -> bool:
         """Whether tracks of this kind have the attribute."""
@@ -218,8 +218,9 @@ class Attribute:
             )
         return float(self.bins.raw(int(value)))
 
-    def compute(self, score: Any, track: int, bar: int | None = None) -> float | np.ndarray:
+    def compute(self, score: Any, track: int | str, bar: int | None = None) -> float | np.ndarray:
         """Raw value of a track (or of one bar, or of all bars) of a Score or score table."""
+        track = track_of(score, track)
         raw = self.measure(
             WindowView(as_table(score), self.settings).track(track, stored=stored_values(score, track))
         )
@@ -230,12 +231,13 @@ class Attribute:
         return closeness(requested, realized, self.size, self.nominal)
 
     def achievable_range(
-        self, fixed_score: Any, track: int, generated_bars: Sequence[int]
+        self, fixed_score: Any, track: int | str, generated_bars: Sequence[int]
     ) -> tuple[int, int]:
         """Lowest and highest value a request can still reach when `generated_bars` are written anew.
 
         A bar-level attribute has its full range, as does a track that does not exist.
         """
+        track = track_of(fixed_score, track)
         window = WindowView(as_table(fixed_score), self.settings)
         if self.level == "bar" or not 0 <= track < window.n_tracks:
             return 0, self.size - 1

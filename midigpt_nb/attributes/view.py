@@ -6,6 +6,7 @@ of the window, ``bar_onset_ticks`` from the start of the note's own bar.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -14,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from midigpt_nb.attributes import tables
-from midigpt_nb.errors import ScoreError
+from midigpt_nb.errors import ScoreError, brief
 
 Cells = Mapping[int, Iterable[int]]
 
@@ -290,3 +291,14 @@ def as_table(score: Any) -> Table:
         return score.table
     except AttributeError:
         raise ScoreError(f"expected a Score or a score table, got {type(score).__name__}") from None
+
+
+def track_of(score: Any, track: Any) -> int:
+    """The number of a track of a Score, or of what knows no names of tracks (a table, a view, a report)."""
+    if hasattr(track, "__index__"):
+        return operator.index(track)
+    if hasattr(score, "track_names"):
+        from midigpt_nb.score.places import track_number
+
+        return track_number(track, score)
+    raise ScoreError(f"track is {brief(track)}; allowed here: a track's number, from 0")

@@ -11,7 +11,7 @@ from midigpt_nb.errors import Place, brief
 from midigpt_nb.inference.control_values import ModelFacts
 from midigpt_nb.inference.request import GenerationRequest, TrackPrompt
 from midigpt_nb.inference.tidy import is_whole
-from midigpt_nb.score.general_midi import PROGRAMS
+from midigpt_nb.score.general_midi import program_number
 from midigpt_nb.score.places import tracks_in_words
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ __all__ = [
     "Case",
     "make_case",
     "new_tracks",
-    "program_number",
     "targets_of",
     "whole_numbers",
 ]
@@ -140,18 +139,6 @@ def new_tracks(request: GenerationRequest, n_tracks: int) -> list[TrackPrompt]:
     while n_tracks + len(found) in asked:
         found.append(asked[n_tracks + len(found)])
     return found
-
-
-def program_number(value: Any) -> int | None:
-    """The General MIDI program of a number or a name; None when there is none.
-
-    >>> program_number("violin"), program_number(33), program_number(128)
-    (40, 33, None)
-    """
-    if isinstance(value, str):
-        names = [name.casefold() for name in PROGRAMS]
-        return names.index(value.casefold()) if value.casefold() in names else None
-    return value if is_whole(value) and 0 <= value <= 127 else None
 
 
 def _program(prompt: TrackPrompt) -> int:

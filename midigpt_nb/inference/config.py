@@ -15,11 +15,12 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from midigpt_nb.errors import Place, Problem, RequestValidationError
-from midigpt_nb.inference.suggest import suggestion_or_names
+from midigpt_nb.inference.suggest import known_fields_only, refuse_unknown
 
 __all__ = ["AUTO", "GROUPS", "InferenceConfig", "Setting", "capped", "setting_allows", "settings"]
 
 AUTO = 0
+LISTED = "those of midigpt_nb.inference.config.settings()"
 GROUPS = ("sampling", "limits", "attempts", "planning", "context")
 
 
@@ -69,6 +70,7 @@ def _setting(default: Any, meaning: str, group: str, **facts: Any) -> Any:
     return field(default=default, metadata=metadata)
 
 
+@known_fields_only(Place("config"), "setting", LISTED)
 @dataclass
 class InferenceConfig:
     """How to generate. A session copies it; changing it later changes nothing that runs.
@@ -140,20 +142,7 @@ class InferenceConfig:
         if not isinstance(data, Mapping):
             hint = "{'temperature': 0.9}"
             raise RequestValidationError([Problem(Place("config"), data, "is not possible", "a dict", hint)])
-        known = settings()
-        problems = [
-            Problem(
-                Place("config").field(name),
-                data[name],
-                "there is no such setting",
-                "",
-                suggestion_or_names(name, known),
-            )
-            for name in data
-            if name not in known
-        ]
-        if problems:
-            raise RequestValidationError(problems)
+        refuse_unknown(data, settings(), Place("config"), "setting", LISTED)
         return cls(**deepcopy(dict(data)))
 
     def to_dict(self) -> dict[str, Any]:

@@ -60,16 +60,21 @@ class InferenceEngine:
 
     def __init__(
         self,
-        backend: Backend,
-        tokenizer: Tokenizer,
+        backend: Backend | None = None,
+        tokenizer: Tokenizer | None = None,
         analyzer: AttributeAnalyzer | None = None,
         *,
         name: str = "engine",
         source: ModelSource | None = None,
     ) -> None:
-        """Put an engine together from its parts. `analyzer` replaces the tokenizer's own. Raises
+        """Put an engine together from its parts, both needed. `analyzer` replaces the tokenizer's own. Raises
         `CheckpointError` when model and vocabulary differ in size.
         """
+        if backend is None or tokenizer is None:
+            raise TypeError(
+                "an engine needs a model and its tokenizer; InferenceEngine.from_pretrained() loads the "
+                "bundled one, from_pretrained('yellow') a published one, from_checkpoint(path) one in a file"
+            )
         if analyzer is not None and analyzer is not tokenizer.analyzer:
             tokenizer = Tokenizer(tokenizer.config, analyzer)
         _require_one_vocabulary(backend.vocab_size, tokenizer)

@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from midigpt_nb.attributes.registry import closeness, is_nominal
+from midigpt_nb.attributes.view import track_of
 from midigpt_nb.inference.chord_control import ATTRIBUTES
 from midigpt_nb.inference.piece import Cell, Piece
 
@@ -90,7 +91,8 @@ class Report(list[AttributeReport]):
         return _mean(row.adherence for row in (*self, *self.chords))
 
     def of(self, track: int, bar: int | None = None) -> Report:
-        """The rows of a track (with its bars), or of one bar."""
+        """The rows of a track (with its bars), or of one bar; both are numbers, from 0."""
+        track = track_of(self, track)
         here = [row for row in self if row.track == track and (bar is None or row.bar == bar)]
         chords = [c for c in self.chords if c.track == track and bar in (None, c.bar)]
         return Report(here, chords=chords, words=self.words)

@@ -9,9 +9,9 @@ from operator import index
 from typing import Any
 
 from midigpt_nb.errors import Place, Problem, RequestValidationError
-from midigpt_nb.inference.config import InferenceConfig
+from midigpt_nb.inference.config import LISTED, InferenceConfig, settings
 from midigpt_nb.inference.plain import plain
-from midigpt_nb.inference.suggest import suggestion_or_names
+from midigpt_nb.inference.suggest import known_fields_only, refuse_unknown
 
 __all__ = ["GenerationRequest", "TrackPrompt"]
 
@@ -19,14 +19,7 @@ __all__ = ["GenerationRequest", "TrackPrompt"]
 def _check_names(cls: type, data: Any, place: Place) -> None:
     if not isinstance(data, Mapping):
         raise RequestValidationError([Problem(place, data, "is not possible", f"a dict of {cls.__name__}")])
-    known = [f.name for f in fields(cls)]
-    problems = [
-        Problem(place.field(name), data[name], "there is no such field", "", suggestion_or_names(name, known))
-        for name in data
-        if name not in known
-    ]
-    if problems:
-        raise RequestValidationError(problems)
+    refuse_unknown(data, (f.name for f in fields(cls)), place)
 
 
 def _bar_keys(values: Any, place: Place) -> dict[int, Any]:
@@ -89,6 +82,7 @@ def _is_bar(key: Any) -> bool:
 _ALONE = Place("track")  # a prompt that is in no request
 
 
+@known_fields_only(_ALONE)
 @dataclass
 class TrackPrompt:
     """What to do with one track of the score.
@@ -144,6 +138,7 @@ class TrackPrompt:
         return {n: v for n, v in values.items() if n in ("id", "bars") or v != getattr(usual, n)}
 
 
+@known_fields_only(Place("request"))
 @dataclass
 class GenerationRequest:
     """Which bars to write, under which settings.
@@ -233,6 +228,9 @@ class GenerationRequest:
             for track, wanted in bars.items()
             for own in (per_bar.get(track, {}),)
         ]
+        refuse_unknown(
+            config, [*settings(), "attributes", "bar_attributes"], Place("config"), "setting", LISTED
+        )
         auto = {"model_dim": "auto", "bars_per_step": "auto", "tracks_per_step": "auto"}
         return cls(tracks=tracks, config=InferenceConfig.from_dict({**auto, **config}))
 

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from midigpt_nb.errors import brief
 from midigpt_nb.inference.acceptance import similarity
 from midigpt_nb.inference.report import Report
+from midigpt_nb.inference.suggest import suggestion
 
 if TYPE_CHECKING:
     from midigpt_nb.inference.events import Status
@@ -114,7 +116,12 @@ class Takes(list[Take]):
         return sum(pairs) / len(pairs) if pairs else 0.0
 
     def by(self, measure: Measure) -> Takes:
-        """In another order: highest first."""
+        """In another order: highest first. Raises ValueError for what takes are not measured by."""
+        if measure not in get_args(Measure):
+            allowed = ", ".join(map(repr, get_args(Measure)))
+            likely = suggestion(measure, get_args(Measure))
+            hint = f"; {likely}" if likely else ""
+            raise ValueError(f"takes are not measured by {brief(measure)}; allowed: {allowed}{hint}")
         key: Callable[[Take], Any] = lambda take: (_known(getattr(take, measure)), -take.number)  # noqa: E731
         return Takes(sorted(self, key=key, reverse=True))
 

@@ -17,7 +17,6 @@ from midigpt_nb.inference.case import (
     Case,
     make_case,
     new_tracks,
-    program_number,
     targets_of,
     whole_numbers,
 )
@@ -35,7 +34,7 @@ from midigpt_nb.inference.wish_rules import (
     metre_changes,
     track_attributes,
 )
-from midigpt_nb.score.general_midi import PROGRAMS
+from midigpt_nb.score.general_midi import PROGRAMS, PROGRAMS_IN_WORDS, program_number
 from midigpt_nb.score.places import track_named, tracks_in_words
 
 if TYPE_CHECKING:
@@ -182,9 +181,7 @@ def added_tracks(case: Case) -> Iterator[Problem]:
                 yield Problem(here, value, "there is no such kind of track", "'melodic', 'drum'", hint)
             elif name == "instrument" and program_number(value) is None:
                 hint = suggestion(value, PROGRAMS) if isinstance(value, str) else ""
-                yield Problem(
-                    here, value, "there is no such instrument", "0..127, or a General MIDI name", hint
-                )
+                yield Problem(here, value, "there is no such instrument", PROGRAMS_IN_WORDS, hint)
 
 
 def context_ids(case: Case) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from midigpt_nb.attributes.registry import Attribute
 from midigpt_nb.errors import Place
+from midigpt_nb.inference.bounds import highest_level, limit_on
 from midigpt_nb.inference.case import Case
 from midigpt_nb.inference.config import capped, settings
 from midigpt_nb.inference.control_values import positions_of
@@ -20,8 +21,6 @@ from midigpt_nb.inference.request import TrackPrompt
 from midigpt_nb.score.places import bars_in_words
 
 __all__ = ["warnings_of"]
-
-MOST_COUNTED = 1000  # notes of a bar; no level begins above
 
 Said = tuple[Place, str]
 
@@ -145,38 +144,17 @@ def _exceeded(bars: Sequence[_Excess]) -> str:
     return f"{', '.join(map(str, shown))} cannot be reached under {under}"
 
 
-_LIMITED_BY = {"note_density": "density_hard_limit", "max_polyphony": "sounding_limit"}
-
-
 def _excess(
     case: Case, prompt: TrackPrompt, bar: int, row: Attribute | None, level: int
 ) -> Iterator[_Excess]:
     """The level of an attribute in a bar, if a limit keeps it out."""
-    limit = _LIMITED_BY.get(row.short_name) if row is not None else None
-    value = int(limit_of(case.request, prompt, bar, limit)) if limit else 0
-    if row is None or not value:
+    name = limit_on(row) if row is not None else ""
+    if row is None or not name:
         return
-    highest = value - 1 if limit == "sounding_limit" else _density_of(case, prompt, row, value)
+    limit = int(limit_of(case.request, prompt, bar, name))
+    highest = highest_level(row, limit, case.instruments[prompt.id], bool(case.drums[prompt.id]))
     if level > highest:
-        yield _Excess(bar, level, f"{limit} {value}", highest)
-
-
-def _density_of(case: Case, prompt: TrackPrompt, row: Attribute, notes: int) -> int:
-    """The level of a density attribute in a bar of so many notes, for the track's instrument."""
-    from midigpt_nb import _core
-
-    assert case.analyzer is not None
-    rows = np.zeros((min(notes, MOST_COUNTED), 5), dtype=np.int32)
-    rows[:, :4] = (0, 1, 60, 64)
-    table = _core.ScoreTable(
-        notes=rows,
-        bars=np.array([[0, 4, 4, 0]], dtype=np.int32),
-        tracks=np.array([[0, case.instruments[prompt.id], case.drums[prompt.id]]], dtype=np.int32),
-        resolution=case.facts.resolution,
-    )
-    if row.level == "bar":
-        return int(case.analyzer.bar_values(table, 0)[row.name][0])
-    return int(case.analyzer.track_values(table, 0)[row.name])
+        yield _Excess(bar, level, f"{name} {limit}", highest)
 
 
 def _outside_the_bar(case: Case) -> Iterator[Said]:

@@ -26,6 +26,7 @@ from midigpt_nb.score.places import (
     Tracks,
     bar_numbers,
     metre_of,
+    program_of,
     track_number,
     track_numbers,
     whole,
@@ -311,9 +312,9 @@ def set_tempo(score: Score, bpm: float, bars: Bars = None) -> Score:
 # ---- tracks ----------------------------------------------------------------------------------
 
 
-def add_track(score: Score, instrument: int = 0, *, drum: bool = False, name: str = "") -> Score:
-    """A new last track of empty bars. `instrument` is a General MIDI program 0..127."""
-    program = whole(instrument, "instrument", 0, 127)
+def add_track(score: Score, instrument: int | str = 0, *, drum: bool = False, name: str = "") -> Score:
+    """A new last track of empty bars. `instrument` is a General MIDI program, 0..127 or its name."""
+    program = program_of(instrument)
     score = score.with_table(score.table.with_track(program, bool(drum)))
     score._names[-1] = _checked_name(name)
     return score
@@ -356,10 +357,10 @@ def rename_track(score: Score, which: TrackName, name: str) -> Score:
     return score
 
 
-def set_instrument(score: Score, which: TrackName, instrument: int) -> Score:
-    """A track with another General MIDI program 0..127 (of a drum track: another kit)."""
+def set_instrument(score: Score, which: TrackName, instrument: int | str) -> Score:
+    """A track with another General MIDI program, 0..127 or its name (of a drum track: another kit)."""
     rows = np.array(score.table.tracks)
-    rows[track_number(which, score), 1] = whole(instrument, "instrument", 0, 127)
+    rows[track_number(which, score), 1] = program_of(instrument)
     return bars_edit.with_track_rows(score, rows)
 
 

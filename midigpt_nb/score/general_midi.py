@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["DRUM_NAMES", "FAMILIES", "PROGRAMS", "drum_name", "family", "program_name"]
+import operator
+from typing import Any
+
+__all__ = ["DRUM_NAMES", "FAMILIES", "PROGRAMS", "PROGRAMS_IN_WORDS", "drum_name", "family", "program_name",
+           "program_number"]  # fmt: skip
 
 # Each family is eight programs in a row: programs 0-7 are the first, 8-15 the second, and so on.
 _FAMILY_PROGRAMS: dict[str, tuple[str, ...]] = {
@@ -170,6 +174,8 @@ _FAMILY_PROGRAMS: dict[str, tuple[str, ...]] = {
 
 FAMILIES: tuple[str, ...] = tuple(_FAMILY_PROGRAMS)
 PROGRAMS: tuple[str, ...] = tuple(name for names in _FAMILY_PROGRAMS.values() for name in names)
+PROGRAMS_IN_WORDS = "0..127, or a General MIDI name"
+_NUMBERS = {name.casefold(): number for number, name in enumerate(PROGRAMS)}
 
 _FIRST_DRUM_PITCH = 27
 DRUM_NAMES: dict[int, str] = dict(
@@ -249,6 +255,20 @@ def program_name(program: int, *, drum: bool = False) -> str:
     'Electric Bass (finger)'
     """
     return "Drums" if drum else PROGRAMS[program]
+
+
+def program_number(value: Any) -> int | None:
+    """The General MIDI program of a number or a name, in any case of letters; None when there is none.
+
+    >>> program_number("violin"), program_number(33), program_number(128)
+    (40, 33, None)
+    """
+    if isinstance(value, str):
+        return _NUMBERS.get(value.strip().casefold())
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        return None
+    number = operator.index(value)
+    return number if 0 <= number <= 127 else None
 
 
 def family(program: int, *, drum: bool = False) -> str:

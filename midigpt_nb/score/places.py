@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from midigpt_nb.errors import ScoreError, brief
+from midigpt_nb.score.general_midi import PROGRAMS, PROGRAMS_IN_WORDS, program_number
 
 if TYPE_CHECKING:
     from midigpt_nb.score.model import Score
@@ -29,6 +30,7 @@ __all__ = [
     "cells_in_words",
     "metre_of",
     "no_such_track",
+    "program_of",
     "track_named",
     "track_number",
     "track_numbers",
@@ -56,6 +58,21 @@ def whole(value: Any, name: str, low: int, high: int) -> int:
     if isinstance(value, bool) or not low <= number <= high:
         raise ScoreError(f"{name} is {value!r}; allowed: a whole number {low}..{high}")
     return number
+
+
+def program_of(instrument: Any) -> int:
+    """The General MIDI program that a number or a name means; everything else raises `ScoreError`.
+
+    >>> program_of(33), program_of("violin")
+    (33, 40)
+    """
+    program = program_number(instrument)
+    if program is None:
+        names = {_folded(name): name for name in PROGRAMS}
+        near = difflib.get_close_matches(_folded(instrument), names, 1) if isinstance(instrument, str) else []
+        hint = f"; did you mean {names[near[0]]!r}?" if near else ""
+        raise ScoreError(f"instrument is {brief(instrument)}; allowed: {PROGRAMS_IN_WORDS}{hint}")
+    return program
 
 
 def _count(n: int, word: str) -> str:

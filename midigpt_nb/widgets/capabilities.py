@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from midigpt_nb._core import ScoreTable
     from midigpt_nb.attributes.analyzer import AttributeAnalyzer
     from midigpt_nb.attributes.registry import Attribute
-    from midigpt_nb.attributes.view import TrackView
     from midigpt_nb.inference import InferenceEngine
     from midigpt_nb.widgets.document import Cell
 
@@ -115,21 +114,6 @@ def _absent(known: Iterable[str]) -> list[str]:
     return sorted({row.in_words for row in rows() if row.emitted} - set(known))
 
 
-def _most(row: Attribute, track: TrackView, settings: Mapping[str, Any]) -> int:
-    """The highest level that the hard limits of a generation leave on a track."""
-    from midigpt_nb.attributes.tables import DRUM_ROW, density_thresholds
-
-    voices, notes = (int(settings.get(key) or 0) for key in ("sounding_limit", "density_hard_limit"))
-    if voices > 0 and row.unit == "voices":
-        return min(row.size - 1, int(row.quantize(voices)))
-    if notes > 0 and row.short_name == "note_density":
-        program = track.program if 0 <= track.program < 128 else 0
-        own = (DRUM_ROW,) if track.is_drum else (program, int(track.settings.representatives[program]))
-        levels = [int(np.searchsorted(density_thresholds()[one], notes)) for one in own]
-        return min(row.size - 1, max(levels))
-    return row.size - 1
-
-
 def reachable_values(
     engine: InferenceEngine,
     table: ScoreTable,
@@ -146,12 +130,16 @@ def reachable_values(
     found: dict[str, Any] = {"track": {}, "bar": {}}
     if not targets:
         return found
+    from midigpt_nb.inference.bounds import highest_level, limit_on
+
     analyzer = engine.attributes
     grid = grid_table(table, engine.tokenizer.config.resolution)
     reach = analyzer.reachable(grid, targets, whole_track=False, tracks=targets)
     for row in analyzer.attributes:
         for track, bars in targets.items():
-            most = _most(row, analyzer.view(grid).track(track), settings or {})
+            _, program, is_drum = grid.tracks[track].tolist()
+            limit = int((settings or {}).get(limit_on(row)) or 0)
+            most = highest_level(row, limit, program, bool(is_drum))
             for bar in bars if row.level == "bar" else bars[:1]:
                 ends = reach.range(row.name, track, bar)
                 if ends is None:

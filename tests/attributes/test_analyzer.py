@@ -9,10 +9,11 @@ import time
 import numpy as np
 import pytest
 
-from midigpt_nb import _core
+from midigpt_nb import Score, _core
 from midigpt_nb.attributes import AttributeAnalyzer, Bins, attribute, available
 from midigpt_nb.attributes.registry import forget, row_for_entry, rows
 from midigpt_nb.errors import EncoderConfigError, ScoreError
+from midigpt_nb.inference.report import AttributeReport, Report
 
 PRISM = [
     {"name": "key_signature"},
@@ -103,6 +104,10 @@ def test_prism_tables(prism):
     )
     labels = prism.attribute_value_labels()
     assert set(labels) == {
+        "key_signature",
+        "pitch_range",
+        "silence_proportion",
+        "pitch_class_set",
         "min_note_duration",
         "max_note_duration",
         "bar_note_density",
@@ -112,6 +117,38 @@ def test_prism_tables(prism):
     assert labels["bar_max_polyphony"][0] == "1 voice"
     assert labels["bar_max_polyphony"][9] == "10+ voices"
     assert labels["bar_note_density"][::9] == ["sparsest (Q0)", "densest (Q9)"]
+    for name in ("key_signature", "pitch_range", "silence_proportion"):
+        assert labels[name] == [prism.get(name).describe(value) for value in range(prism.get(name).size)]
+
+
+def test_tracks_of_a_score_may_be_named(prism):
+    score = Score.example()
+    number = score.track_names.index("Bass")
+    assert prism.track_values(score, "bass") == prism.track_values(score, number)
+    assert prism.bar_values(score, "bass").keys() == prism.bar_values(score, number).keys()
+    assert prism.raw_track_value("pitch_range", score, "Bass") == prism.raw_track_value(
+        "pitch_range", score, number
+    )
+    assert len(prism.raw_bar_values("bar_note_density", score, "Bass")) == score.n_bars
+    assert prism.compute_track_tokens(score, "Bass") == prism.compute_track_tokens(score, number)
+    assert prism.compute_bar_tokens(score, "Bass", 3) == prism.compute_bar_tokens(score, number, 3)
+    assert prism.evaluate({"pitch_range": 1}, score, "Bass") == prism.evaluate(
+        {"pitch_range": 1}, score, number
+    )
+    assert prism.report(score, "Bass") == prism.report(score, number)
+    whole = prism.achievable_range("pitch_range", score, number, [1])
+    assert prism.achievable_range("pitch_range", score, "Bass", [1]) == whole
+    assert prism.get("pitch_range").achievable_range(score, "Bass", [1]) == whole
+    assert prism.get("pitch_range").compute(score, "Bass") == prism.get("pitch_range").compute(score, number)
+
+
+def test_a_track_that_is_not_there_is_told_with_the_choices(prism):
+    with pytest.raises(ScoreError, match=r"no track is named 'Bas'; there are .*did you mean 'Bass'"):
+        prism.track_values(Score.example(), "Bas")
+    with pytest.raises(ScoreError, match=r"track 1\.5 does not exist; there are 0 "):
+        prism.report(Score.example(), 1.5)
+    with pytest.raises(ScoreError, match="track is 'Bass'; allowed here: a track's number"):
+        prism.bar_values(Score.example().table, "Bass")
 
 
 def test_every_label_list_is_as_long_as_its_attribute(prism, pocket):
@@ -458,3 +495,8 @@ def test_a_window_of_eight_tracks_takes_a_few_milliseconds(pocket, table):
             pocket.bar_values(window, track)
         best = min(best, time.process_time() - begin)
     assert best < 0.02  # about 3 ms on a quiet machine; a loop over notes would take ten times that
+
+
+def test_a_report_that_knows_no_names_does_not_pass_for_an_empty_one():
+    with pytest.raises(ScoreError, match="track is 'Bass'; allowed here: a track's number"):
+        Report([AttributeReport(0, None, "note_density", 10, 4, 4, 5)]).of("Bass")

@@ -331,8 +331,25 @@ def test_unknown_fields_are_refused_with_a_suggestion():
         InferenceConfig.from_dict({"temprature": 1})
     with pytest.raises(RequestValidationError, match="did you mean 'autoregressive'"):
         TrackPrompt.from_dict({"id": 0, "bars": [], "autoregresive": True})
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"config\.temprature.* those of .*settings\(\); did you mean 'temp"):
         InferenceConfig(temprature=1)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"track\.autoregresive.*did you mean 'autoregressive'"):
+        TrackPrompt(0, autoregresive=True)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"request\.konfig.*did you mean 'config'"):
+        GenerationRequest([], konfig=None)  # type: ignore[call-arg]
+    with pytest.raises(
+        RequestValidationError, match=r"temprature.* those of .*settings\(\); did you mean 'temp"
+    ):
+        GenerationRequest.from_selection([(0, 1)], temprature=1)
+    with pytest.raises(RequestValidationError, match=r"atributes.*did you mean 'attributes'"):
+        GenerationRequest.from_selection([(0, 1)], atributes={})
+
+
+def test_an_engine_without_its_parts_says_how_to_load_one():
+    with pytest.raises(
+        TypeError, match=r"from_pretrained\(\) loads the bundled one.*from_checkpoint\(path\)"
+    ):
+        InferenceEngine()
 
 
 def test_notes_are_plain_objects():

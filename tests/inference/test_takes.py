@@ -8,6 +8,7 @@ from midigpt_nb.errors import GenerationCancelled, NoAcceptableCandidate, Reques
 from midigpt_nb.inference import TrackPrompt
 from midigpt_nb.inference import events as ev
 from midigpt_nb.inference.acceptance import similarity
+from midigpt_nb.inference.takes import Takes
 
 from .asking import changed_cells, notes_of, refuse, request
 from .conftest import make_score
@@ -187,3 +188,12 @@ def test_a_take_of_a_thinned_out_request_repeats_by_itself(engine):
     take = session.takes(3)[0]
     assert take.request.tracks[0].bars == session.generated_bars[0]
     assert engine.session(score, take.request).run().hash() == take.score.hash()
+
+
+def test_an_unknown_measure_of_takes_is_refused_with_the_choices():
+    with pytest.raises(
+        ValueError, match="by 'novlty'; allowed: 'adherence', 'log_prob', 'novelty'; did you mean 'n"
+    ):
+        Takes().by("novlty")
+    with pytest.raises(ValueError, match="by 3; allowed: 'adherence'"):
+        Takes().by(3)

@@ -79,6 +79,13 @@ def test_wishes_that_a_limit_excludes_are_told():
     assert not any("under" in text for text in warned(GenerationRequest([fitting]), make_score(1, 8)))
 
 
+def test_the_panel_and_the_warnings_know_the_same_bounds():
+    """Every attribute that counts voices is bounded, the fewest voices, too."""
+    prompt = TrackPrompt(0, [1], attributes={"min_polyphony": 2}, controls={"sounding_limit": 1})
+    (found,) = (text for text in warned(GenerationRequest([prompt]), make_score(1, 8)) if "under" in text)
+    assert found.startswith("tracks[0].attributes['min_polyphony']: 2 cannot") and "at most 0 can" in found
+
+
 def test_a_curve_that_a_limit_excludes_is_told_in_one_line_with_its_bars():
     curve = {bar: {"note_density": 3 + bar % 2} for bar in (1, 2, 3, 5)} | {6: {"note_density": 0}}
     prompt = TrackPrompt(0, range(8), bar_attributes=curve, controls={"density_hard_limit": 2})

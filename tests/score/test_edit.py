@@ -213,7 +213,9 @@ def test_quantising_keeps_what_a_tick_cannot_say_and_stays_inside_the_piece() ->
         (lambda s: s.set_tempo(0), "bpm is 0"),
         (lambda s: s.set_tempo(float("inf")), "bpm is inf"),
         (lambda s: s.reorder_tracks([0, 1]), r"leaves out tracks \[2, 3\]"),
-        (lambda s: s.add_track(128), "instrument is 128"),
+        (lambda s: s.add_track(128), "instrument is 128; allowed: 0..127, or a General MIDI name"),
+        (lambda s: s.add_track("Violn"), "instrument is 'Violn'; allowed: .*; did you mean 'Violin'?"),
+        (lambda s: s.set_instrument(0, True), "instrument is True"),
         (lambda s: s.rename_track(0, 5), "name is 5"),
         (lambda s: Score().insert_bars(0), "a score without tracks holds no bars"),
     ],
@@ -361,3 +363,8 @@ def test_a_track_that_is_put_into_the_middle_of_a_file_keeps_all_its_other_event
     assert not events(score) - events(moved)
     assert score.to_midi() == Score.example().to_midi()
     assert middle.delete_track("Strings") == score
+
+
+def test_instruments_may_be_named_as_in_requests(score: Score) -> None:
+    assert score.add_track("violin").tracks[-1].instrument == 40
+    assert score.set_instrument("Bass", "Cello").tracks[1].instrument == 42
