@@ -1,6 +1,7 @@
-/** MIDI files and pictures: what is saved from the roll, and what is dropped on it. */
+/** MIDI files, projects and pictures: what is saved from the roll, and what is dropped on it. */
 import { h } from "./dom.ts";
 import type { MenuItem, MenuPage } from "./panel/menu.ts";
+import type { Requests } from "./protocol.gen.ts";
 import type { Store } from "./store.ts";
 import { strings } from "./strings.ts";
 
@@ -49,6 +50,12 @@ export class Files {
     const disabled = !store.document || store.connection.viewOnly;
     return [
       {
+        label: strings.downloadProject,
+        testid: "mgnb-download-project",
+        disabled,
+        run: () => store.attempt(this.downloadProject()),
+      },
+      {
         label: strings.downloadHtml,
         testid: "mgnb-download-html",
         disabled,
@@ -62,15 +69,15 @@ export class Files {
       },
       null,
       {
-        label: strings.openMidi,
-        testid: "mgnb-open-midi",
+        label: strings.openFile,
+        testid: "mgnb-open-file",
         disabled: !store.editable,
         run: () => this.choose(),
       },
     ];
   }
 
-  /** MIDI files dropped anywhere on the roll replace the piece. */
+  /** MIDI files and projects dropped anywhere on the roll replace the piece. */
   listen(signal: AbortSignal): void {
     const { root } = this;
     const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
@@ -118,6 +125,11 @@ export class Files {
     await this.save(new Blob([blob], { type: "audio/midi" }), name);
   }
 
+  private async downloadProject(): Promise<void> {
+    const { blob, name } = await this.fetch("project");
+    await this.save(new Blob([blob], { type: "application/zip" }), name);
+  }
+
   private async downloadHtml(): Promise<void> {
     this.announce(strings.makingPage);
     const { blob, name } = await this.fetch("html");
@@ -144,7 +156,7 @@ export class Files {
   }
 
   /** A file that the kernel makes of the roll, part by part. */
-  private async fetch(what: "midi" | "html" | "code"): Promise<{ blob: Blob; name: string }> {
+  private async fetch(what: Requests["file"]["what"]): Promise<{ blob: Blob; name: string }> {
     const found: DataView<ArrayBuffer>[] = [];
     let [key, name, parts] = ["", "", 1];
     for (let part = 0; part < parts; part++) {
@@ -173,7 +185,7 @@ export class Files {
   choose(): void {
     const input = this.root.ownerDocument.createElement("input");
     input.type = "file";
-    input.accept = ".mid,.midi,audio/midi";
+    input.accept = ".mid,.midi,audio/midi,.mgnb";
     input.addEventListener("change", () => {
       const file = input.files?.[0];
       if (file) {
@@ -190,7 +202,12 @@ export class Files {
       return;
     }
     if (file.size > MOST_BYTES) {
-      store.fail({ code: "too_large", message: strings.tooLarge(file.name), hint: strings.tooLargeHint });
+      store.fail({
+        code: "too_large",
+        message: strings.tooLarge(file.name),
+        hint: strings.tooLargeHint,
+        kind: "upload",
+      });
       return;
     }
     this.announce(strings.opening(file.name));

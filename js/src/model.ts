@@ -24,6 +24,8 @@ export interface Problem {
   hint: string;
   /** For somebody who can help: what Python said, line by line. */
   details?: string;
+  /** The request that was refused: once one of its kind is granted, there is nothing left to tell. */
+  kind?: keyof Requests | undefined;
 }
 
 /** `kernel`: its process; `session`: this roll in it, the `number`-th of its kind; `saved` counts saves. */
@@ -117,12 +119,14 @@ export class RequestError extends Error implements Problem {
   readonly code: string;
   readonly hint: string;
   readonly details: string;
+  readonly kind: keyof Requests | undefined;
 
   constructor(problem: Problem) {
     super(problem.message);
     this.code = problem.code;
     this.hint = problem.hint;
     this.details = problem.details ?? "";
+    this.kind = problem.kind;
   }
 }
 
@@ -324,8 +328,9 @@ export class Kernel {
       const ok = content as unknown as OkAnswer;
       this.settle(String(content["id"]))?.resolve({ ok, buffers: buffers ?? [] });
     } else if (k === "error") {
-      const answer = content as unknown as ErrorAnswer;
-      this.settle(String(content["id"]))?.reject(new RequestError(answer));
+      const entry = this.settle(String(content["id"]));
+      const kind = entry?.message["k"] as keyof Requests;
+      entry?.reject(new RequestError({ ...(content as unknown as ErrorAnswer), kind }));
     } else if (k === "ev") {
       this.receiveEvents(content, buffers ?? []);
     }

@@ -455,15 +455,15 @@ export interface RequestExample {
 
 /** a file that is made of the roll, part by part */
 export interface RequestFile {
-  /** the piece, the roll as a page, its actions as Python */
-  what: "midi" | "html" | "code";
+  /** the piece, all that is in the roll, the roll as a page, its actions as Python */
+  what: "midi" | "project" | "html" | "code";
   /** which part of it, from 0; in order */
   part: number;
   /** what the answer to the first part called it */
   key?: string;
 }
 
-/** a MIDI file, part by part; the last one makes it the document, as one undo step */
+/** a MIDI file or a project, part by part; the last makes it the document, as one undo step */
 export interface RequestUpload {
   /** the file's name */
   name: string;

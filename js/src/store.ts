@@ -82,6 +82,10 @@ export class Store extends Synced {
       }
       this.changed("settings", "job");
     });
+    this.kernel.watchers.add((kind, _payload, _buffers, answer) => {
+      const granted = (): void => this.overcome(this.problem?.kind === kind ? this.problem : null);
+      answer.then(granted, () => {});
+    });
     this.kernel.gone = () => this.connection.viewOnly;
     this.player = new Player(
       () => (this.document ? this.takes.source((notes) => playable(this, notes)) : null),
@@ -327,8 +331,8 @@ export class Store extends Synced {
   attempt(action: Promise<void>): void {
     action.catch((error: unknown) => {
       if (error instanceof RequestError) {
-        const { code, message, hint, details } = error;
-        this.fail({ code, message, hint, details });
+        const { code, message, hint, details, kind } = error;
+        this.fail({ code, message, hint, details, kind });
       } else {
         const details = error instanceof Error ? (error.stack ?? "") : "";
         this.fail({ code: "page", message: String(error), hint: strings.pageHint, details });
@@ -382,6 +386,13 @@ export class Store extends Synced {
       this.send();
     }
     this.changed("problem");
+  }
+
+  /** What went wrong has worked since; another problem that came meanwhile stays. */
+  overcome(problem: Problem | null): void {
+    if (problem && problem === this.problem) {
+      this.dismissProblem();
+    }
   }
 
   fail(problem: Problem): void {

@@ -13,7 +13,7 @@ import {
   randomised,
   shareOf,
 } from "../src/lanes/curve.ts";
-import { adherenceText, type LaneRow, levelY, type Marks } from "../src/lanes/marks.ts";
+import { adherenceText, drawLanes, type LaneRow, levelY, type Marks } from "../src/lanes/marks.ts";
 import { describeMarks } from "../src/lanes/sliders.ts";
 import type { Lane } from "../src/lanes/state.ts";
 import type { AttributeInfo } from "../src/protocol.gen.ts";
@@ -197,4 +197,28 @@ describe("wishes of a curve", () => {
     expect(valueAt(next, "a", 1, 4)).toBe(7);
     expect(valueAt({}, "a", 1, 4)).toBeUndefined();
   });
+});
+
+it("writes how well a wish was met clear of the mark at the top level", () => {
+  const heights: number[] = [];
+  const numbers: number[] = [];
+  const ctx = new Proxy(
+    {
+      moveTo: (_x: number, y: number) => heights.push(y),
+      fillText: (_text: string, _x: number, y: number) => numbers.push(y),
+    } as Record<string, unknown>,
+    { get: (own, name) => own[String(name)] ?? (() => {}), set: () => true },
+  );
+  const none = { requested: undefined, measured: undefined, reach: undefined, target: false };
+  const marks = (): Marks => ({ ...none, announced: 9, adherence: 0.89 });
+  drawLanes(ctx as unknown as CanvasRenderingContext2D, {
+    view: { left: 0, top: 0, width: 36, height: 64, scale: 36 / 1920 },
+    dpr: 1,
+    bars: new BarMap([[4, 4, 0, 1920]]),
+    palette: {} as never,
+    colour: "",
+    rows: [{ top: 0, height: 64, size: 10, wide: false, nominal: false, marks }],
+  });
+  expect(numbers).toHaveLength(1);
+  expect(Math.min(...heights) - 1.5).toBeGreaterThanOrEqual((numbers[0] as number) + 9.5);
 });

@@ -392,6 +392,47 @@ describe("a job", () => {
   });
 });
 
+describe("what went wrong", () => {
+  const answer = (k: "ok" | "error"): Promise<unknown> => {
+    const id = model.sent.at(-1)?.["id"];
+    model.receive({ v: 1, k, id, code: "score", message: "no MIDI file", hint: "" });
+    return vi.advanceTimersByTimeAsync(0);
+  };
+  const upload = (): void =>
+    store.attempt(store.ask("upload", { name: "a.mid", part: 0, parts: 1 }).then(() => {}));
+
+  beforeEach(async () => {
+    upload();
+    await answer("error");
+    expect(store.problem?.message).toBe("no MIDI file");
+  });
+
+  it("is told until a request of its kind is granted", async () => {
+    store.attempt(store.ask("example", {}).then(() => {}));
+    await answer("ok");
+    expect(store.problem).not.toBeNull(); // something else
+    upload();
+    await answer("ok");
+    expect(store.problem).toBeNull();
+  });
+
+  it("is told until bars are written, but not when that fails or is stopped", () => {
+    event(0, "accepted", { cells: [[0, 1]], label: "x" });
+    event(1, "cancelled", {});
+    expect(store.problem).not.toBeNull();
+    model.receive({ v: 1, k: "ev", job: "j2", n: 0, ev: "accepted", cells: [[0, 1]], label: "x" }, []);
+    model.receive({ v: 1, k: "ev", job: "j2", n: 1, ev: "done", rev: 2 }, []);
+    expect(store.problem).toBeNull();
+  });
+
+  it("while bars are written is told when they are there, too", () => {
+    event(0, "accepted", { cells: [[0, 1]], label: "x" });
+    store.fail({ code: "callback", message: "cb raised", hint: "" });
+    event(1, "done", { rev: 2 });
+    expect(store.problem?.message).toBe("cb raised");
+  });
+});
+
 describe("Generate is off", () => {
   it.each([
     [{ caps: {} }, /no model/],

@@ -200,11 +200,8 @@ def _repeat(document: Document, log: list[Any], buffers: bytes) -> int:
 
 def set_traits(roll: Any, traits: Mapping[str, Any]) -> None:
     """Set what was decided; a value that does not fit (any more) is left out."""
-    with roll._following():
-        for name, value in traits.items():
-            if name in ("theme", "height") or not roll.has_trait(name):
-                continue
-            try:
-                setattr(roll, name, value)
-            except t.TraitError:
-                continue
+    for name, value in traits.items():
+        try:
+            setattr(roll, name, value)
+        except t.TraitError:
+            continue

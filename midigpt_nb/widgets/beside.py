@@ -172,6 +172,23 @@ class Beside:
         self._state = state
         self._known: set[int] = {*state.track_numbers, *state.bar_numbers}
         self._cut: deque[tuple[object, dict[str, _Cut]]] = deque(maxlen=_KEPT)
+        self._opened: deque[tuple[object, dict[str, Any], object, dict[str, Any]]] = deque(maxlen=_KEPT)
+
+    def opened(self, before: State, whole: Mapping[str, Any], after: State, now: Mapping[str, Any]) -> None:
+        """A project took the place of everything: traits as they were with `before`, as they are now."""
+        self._opened.append((before.music, dict(whole), after.music, dict(now)))
+
+    def over_there(self, state: State) -> dict[str, tuple[Any, Any]]:
+        """The way to `state` is that over an opened project: trait -> (what it is here if nobody changed it,
+        what it is there). Call before `changed`.
+        """
+        here = self._state.music
+        for before, whole, after, now in self._opened:
+            if here is after and state.music is before:
+                return {name: (now[name], whole[name]) for name in whole}
+            if here is before and state.music is after:
+                return {name: (whole[name], now[name]) for name in whole}
+        return {}
 
     def changed(self, state: State, values: Mapping[str, Any]) -> dict[str, Any]:
         """The document is now `state`: those of `values` (trait -> value) that change, as they should be."""

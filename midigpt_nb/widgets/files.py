@@ -12,7 +12,7 @@ import traitlets as t
 
 from midigpt_nb.errors import ProjectError, ScoreError
 from midigpt_nb.score.model import Score
-from midigpt_nb.widgets.autosave import MOST_BYTES, Autosave, Restored, read_kept, set_traits
+from midigpt_nb.widgets.autosave import MOST_BYTES, Autosave, read_kept, set_traits
 from midigpt_nb.widgets.parts import part_of
 from midigpt_nb.widgets.project import SAVED_TRAITS, Project
 from midigpt_nb.widgets.protocol import ProtocolError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from midigpt_nb.widgets.action_log import ActionLog
+    from midigpt_nb.widgets.beside import Beside
     from midigpt_nb.widgets.document import Document
 
 __all__ = ["MOST_UPLOAD_BYTES", "RollFiles"]
@@ -34,17 +35,21 @@ _MOST_SENDING = 4
 """Files that pages fetch at a time; older ones are forgotten."""
 _FILES: dict[str, tuple[str, str, Callable[[Any], bytes]]] = {
     "midi": ("score", ".mid", lambda roll: roll.to_midi()),
+    "project": ("roll", ".mgnb", lambda roll: roll._project().pack()),
     "html": ("roll", ".html", lambda roll: roll.to_html().encode("utf-8")),
     "code": ("roll", ".py", lambda roll: roll.code().encode("utf-8")),
 }
 """What a page can fetch: the file's name without a title, its ending, how it is made."""
 _OTHER_KINDS = {".mid": "to_midi", ".midi": "to_midi", ".html": "to_html", ".wav": "render_audio"}
 """Endings that no project has, and the method that is likely meant."""
+_OF_THE_VIEW = ("theme", "height")
+"""Traits of a project that a roll in use does not take over."""
 
 
 class RollFiles:
     """Methods of `PianoRoll` that have to do with files."""
 
+    _beside: Beside
     _document: Document
     _log: ActionLog
     _title: str
@@ -243,7 +248,7 @@ class RollFiles:
     def _request_upload(
         self, name: str, part: int, parts: int, data: bytes | memoryview = b""
     ) -> tuple[dict[str, Any], None]:
-        """Gather the parts of a MIDI file; with the last one it becomes the document, as one undo step."""
+        """Gather the parts of a MIDI file or a project; the last one makes it the document: one undo step."""
         if self.readonly:  # type: ignore[attr-defined]
             raise ProtocolError("this roll is read-only", "readonly")
         if len(data) > PART_BYTES or not isinstance(parts, int) or parts * PART_BYTES > MOST_UPLOAD_BYTES:
@@ -258,15 +263,19 @@ class RollFiles:
             if part < parts - 1:
                 return {}, None
             whole, self._upload = bytes(self._upload[1]), None
+        file = Path(str(name)).name
         try:
-            score = Score.from_bytes(whole)
-        except ScoreError as error:
-            raise ScoreError(f"cannot read {Path(str(name)).name!r}: {error}") from error
+            opened = Project.unpack(whole) if _says_zip(file, whole) else Score.from_bytes(whole)
+        except (ProjectError, ScoreError) as error:
+            raise type(error)(f"cannot read {file!r}: {error}") from error
         with self._document.lock:
-            self._title = Path(str(name)).name
-            self._log.say_file(self._title)
-            self._assign(score, f"Open {self._title}")  # type: ignore[attr-defined]
-            self._log.say_file("")
+            self._title = file
+            if isinstance(opened, Project):
+                self._take_over(opened, f"Open {file}")
+            else:
+                self._log.say_file(file)
+                self._assign(opened, f"Open {file}")  # type: ignore[attr-defined]
+                self._log.say_file("")
             return {"rev": self._document.rev}, None
 
     def _request_keep(self) -> tuple[dict[str, Any], list[bytes] | None]:
@@ -299,21 +308,27 @@ class RollFiles:
             answer = {"rev": self._document.rev, "count": kept.done, "lost": kept.lost}
             if file:
                 return answer, [kept.project.pack()]
-            self._restore(kept)
+            self._take_over(kept.project, "Restore unsaved changes")
             return {**answer, "rev": self._document.rev}, None
 
-    def _restore(self, kept: Restored) -> None:
+    def _take_over(self, project: Project, label: str) -> None:
         """Make it the document, as one undo step, with everything that was decided beside it."""
-        project, document = kept.project, self._document
+        document, before = self._document, self._document.state
+        names = [n for n in project.traits if n not in _OF_THE_VIEW and self.has_trait(n)]  # type: ignore[attr-defined]
+        traits, whole = {n: project.traits[n] for n in names}, {n: getattr(self, n) for n in names}
         with self.hold_sync():  # type: ignore[attr-defined]
             self._title = project.title or self._title
-            self._assign(project.score, "Restore unsaved changes")  # type: ignore[attr-defined]
-            traits = dict(project.traits)
+            self._assign(project.score, label)  # type: ignore[attr-defined]
             places = {str(i): str(number) for i, number in enumerate(document.state.track_numbers)}
             mix = traits.get("mix")
             if isinstance(mix, dict):
                 traits["mix"] = {places[key]: own for key, own in mix.items() if key in places}
-            set_traits(self, traits)
+            if document.state.music is before.music:  # other wishes for it are steps of their own
+                set_traits(self, traits)
+            else:
+                with self._following():  # type: ignore[attr-defined]
+                    set_traits(self, traits)
+                self._beside.opened(before, whole, document.state, {n: getattr(self, n) for n in names})
             self._reopen(project.takes, project.choice)
 
 
@@ -324,6 +339,10 @@ def _is_zip(path: Path) -> bool:
         if not path.is_file():  # a pipe would wait for ever
             return False
         with path.open("rb") as stream:
-            return stream.read(4) == b"PK\x03\x04"
+            return _says_zip("", stream.read(4))
     except OSError:
         return False
+
+
+def _says_zip(name: str, beginning: bytes) -> bool:
+    return Path(name).suffix.lower() == ".mgnb" or beginning.startswith(b"PK\x03\x04")

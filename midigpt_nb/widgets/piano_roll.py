@@ -227,7 +227,9 @@ class PianoRoll(Decisions, RollFiles, anywidget.AnyWidget):
         """
         self._log.changed(self._document.state)
         beside = {name: getattr(self, name) for name in FITTED if self.has_trait(name)}
-        fitting = self._beside.changed(self._document.state, beside)
+        over = self._beside.over_there(self._document.state)
+        there = {name: own for name, (here, own) in over.items() if getattr(self, name) == here}
+        fitting = {**self._beside.changed(self._document.state, beside), **there}
         with self.hold_sync():
             with self._following():
                 for name, value in fitting.items():

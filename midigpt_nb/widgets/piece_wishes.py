@@ -158,8 +158,9 @@ class PieceWishes(ChoosesTakes):
         with self._locked():
             if dict(change["new"]) == dict(self._document.state.chords or {}):
                 return
-            self._document.set_chords(change["new"], undoable=self._chords_begun)
-            if self._chords_begun:
+            step = self._chords_begun and not self._follows
+            self._document.set_chords(change["new"], undoable=step)
+            if step:
                 self.can_undo, self.can_redo = self._document.can_undo, self._document.can_redo
 
     def _document_changed(self, old: Score, *, soon: bool = False) -> None:

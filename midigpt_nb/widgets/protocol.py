@@ -253,7 +253,11 @@ MESSAGES: tuple[Message, ...] = (
         "file",
         "request",
         (
-            Field("what", '"midi" | "html" | "code"', "the piece, the roll as a page, its actions as Python"),
+            Field(
+                "what",
+                '"midi" | "project" | "html" | "code"',
+                "the piece, all that is in the roll, the roll as a page, its actions as Python",
+            ),
             Field("part", "number", "which part of it, from 0; in order"),
             Field("key", "string", "what the answer to the first part called it", optional=True),
         ),
@@ -268,7 +272,7 @@ MESSAGES: tuple[Message, ...] = (
             Field("parts", "number", "how many parts it has"),
         ),
         buffers="buffer 0: at most 512 kB of the file",
-        meaning="a MIDI file, part by part; the last one makes it the document, as one undo step",
+        meaning="a MIDI file or a project, part by part; the last makes it the document, as one undo step",
         ordered=True,
     ),
     # --- answers

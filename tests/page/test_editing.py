@@ -206,3 +206,24 @@ def test_pictures_of_the_tools(roll: Roll, host: str, shots: Any) -> None:
     roll.page.keyboard.press("Escape")
     tool(roll, "velocity")
     shots(roll.page, f"editing-velocity-{host}")
+
+
+def test_e3_ctrl_d_on_chosen_bars_puts_their_notes_right_after_them(roll: Roll) -> None:
+    mount(roll)
+    roll.call("(mgnb) => mgnb.select([[0, 0], [1, 0]])")
+    roll.page.locator(".mgnb-surface").focus()
+    roll.page.keyboard.press("Control+d")
+    assert [row[:3] for row in notes(roll)] == [
+        [0, 480, 60], [960, 480, 64], [BAR, 480, 60], [BAR, 960, 67], [BAR + 960, 480, 64],
+    ]  # fmt: skip
+    assert len(roll.call("mgnb => mgnb.notesOf(1)")) == 2
+    assert roll.state()["selection"] == [[0, 1], [1, 1]] and roll.state()["selectedNotes"] == 0
+    roll.page.keyboard.press("Control+d")  # and once more, from there
+    assert [onset for onset, *_ in notes(roll)].count(2 * BAR) == 2
+    assert len(edits(roll)) == 2
+    said = "document.querySelector('.mgnb-hidden[role=status]').textContent"
+    roll.page.wait_for_function(f"{said} === 'Copy 4 notes'")
+    roll.call("(mgnb) => mgnb.select([[0, 3]])")
+    roll.page.keyboard.press("Control+d")
+    roll.page.wait_for_function(f"{said}.startsWith('The piece ends there')")
+    assert len(edits(roll)) == 2

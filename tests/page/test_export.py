@@ -226,7 +226,8 @@ def test_o2_what_needs_python_is_not_offered(exported: Any) -> None:
     assert roll.page.get_by_test_id("mgnb-empty-demo").count() == 0
     roll.page.get_by_test_id("mgnb-files").click()
     assert roll.page.get_by_test_id("mgnb-download-midi").is_visible()
-    assert roll.page.get_by_test_id("mgnb-open-midi").count() == 0
+    assert roll.page.get_by_test_id("mgnb-open-file").count() == 0
+    assert roll.page.get_by_test_id("mgnb-download-project").count() == 0
 
 
 def test_x1_a_refusal_says_what_next(exported: Any) -> None:

@@ -254,6 +254,24 @@ FILES = """() => { window.host.autoAnswer = false; const push = window.host.sent
         [btoa(m.what + m.part + (m.part ? m.key : ''))]), 5); } }"""
 
 
+def test_o3_a_project_is_saved_and_opened_by_the_page(roll: Roll, tmp_path: Path, shots: Any) -> None:
+    roll.mount(document(band()))
+    roll.page.evaluate(FILES.replace("'a.html'", "'a.html' : m.what === 'project' ? 'a.mgnb'"))
+    by(roll, "files").click()
+    shots(roll.page, "menu-files")
+    with roll.page.expect_download() as waiting:
+        by(roll, "download-project").click()
+    assert waiting.value.suggested_filename == "a.mgnb"
+    waiting.value.save_as(tmp_path / "a.mgnb")
+    assert (tmp_path / "a.mgnb").read_text() == "project0project1k1"
+    by(roll, "files").click()
+    with roll.page.expect_file_chooser() as chooser:
+        by(roll, "open-file").click()
+    assert ".mgnb" in (chooser.value.element.get_attribute("accept") or "")
+    chooser.value.set_files(tmp_path / "a.mgnb")
+    roll.page.wait_for_function("() => window.host.sent.some((m) => m.k === 'upload' && m.name === 'a.mgnb')")
+
+
 def test_the_page_is_saved_and_the_program_copied(roll: Roll, tmp_path: Path) -> None:
     roll.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     roll.mount(document(band()))
@@ -293,7 +311,8 @@ def test_an_exported_page_offers_no_files_that_need_python(roll: Roll) -> None:
     roll.mount(document(band()), caps={"unavailable": "exported", "exported": True})
     by(roll, "files").click()
     assert by(roll, "download-midi").is_visible()
-    assert by(roll, "download-html").count() == by(roll, "copy-code").count() == 0
+    for testid in ("download-project", "download-html", "copy-code", "open-file"):
+        assert by(roll, testid).count() == 0
 
 
 DROP = """([size, name]) => {

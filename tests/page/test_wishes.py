@@ -55,6 +55,13 @@ class Desk:
         for key in keys:
             self.page.keyboard.press(key)
 
+    def press_together(self, *keys: str) -> None:
+        """In one moment of the page, however slow the machine is: more than 0.6 s apart are two strokes."""
+        down = "new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true })"
+        self.page.evaluate(
+            f"keys => keys.forEach((key) => document.activeElement.dispatchEvent({down}))", list(keys)
+        )
+
     def settle(self) -> None:
         self.wire.run(0.15)
         self.wire.settle()
@@ -84,7 +91,7 @@ def test_e4_each_gesture_on_a_curve_is_one_undo_step(desk: Desk) -> None:
         lambda: desk.press("f"),
         lambda: desk.press("x"),
         lambda: desk.press("r"),
-        lambda: desk.press("ArrowUp", "ArrowUp"),
+        lambda: desk.press_together("ArrowUp", "ArrowUp"),
         lambda: desk.page.mouse.dblclick(*desk.at(5, 9)),
     ]
     states = [desk.curve]
@@ -169,7 +176,9 @@ def test_a2_generate_right_after_a_stroke_asks_for_all_of_it(desk: Desk) -> None
     (job,) = desk.editor._jobs.values()
     desk.wire.settle()
     assert job.result(60) is not None
-    (told,) = [i["content"] for i in desk.wire.handled if i.get("content", {}).get("k") == "generate"]
+    asked = [i["content"] for i in desk.wire.handled if i.get("content", {}).get("k") == "generate"]
+    told, *again = asked  # a page that waits long for the answer asks again
+    assert all(one == told for one in again)
     assert {bar: own[DENSITY] for bar, own in told["attributes"]["bar"][str(BASS)].items()} == {
         "4": 2, "5": 2, "6": 9, "7": 2,
     }  # fmt: skip

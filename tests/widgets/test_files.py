@@ -326,6 +326,44 @@ def test_o3_a_dropped_file_replaces_the_piece_in_one_step(connect, example):
     assert name == "song.mid" and Score.from_bytes(data).n_notes == 0
 
 
+def test_o3_a_dropped_project_brings_everything_and_undo_takes_all_of_it_back(connect, example):
+    other, wire = connect(InfillEditor, example.transpose(2), title="Ours.mid")
+    other.attributes = {"track": {1: {"note_density": 3}}, "bar": {}}
+    other.plan = {"roles": {"1": {"bars": {"2": "locked"}}}}
+    other.sampling, other.loop, other.chords = {"temperature": 0.7}, [1, 3], {5: "F"}
+    data, name, _ = fetched(wire, "project")
+    assert name == "Ours.mgnb" and Project.unpack(data).title == "Ours.mid"
+
+    roll, page = connect(InfillEditor, example.delete_track(0), height=300)
+    roll.attributes = {"track": {0: {"note_density": 5}}, "bar": {}}
+    roll.sampling, roll.loop, roll.chords, roll.mix = {"temperature": 1.3}, [0, 2], {2: "Am"}, {}
+    names = ("attributes", "plan", "sampling", "loop", "chords")
+
+    def decided(one):
+        return one.score.hash(), {name: getattr(one, name) for name in names}
+
+    before, wanted = decided(roll), decided(other)
+    assert page_upload(page, "x.mgnb", 0, 1, data)[0]["k"] == "ok"
+    assert decided(roll) == wanted and roll._title == "Ours.mid" and roll.height == 300
+    roll.undo()
+    assert decided(roll) == before
+    roll.redo()
+    assert decided(roll) == wanted
+    roll.undo()
+    roll.undo()
+    assert roll.attributes == before[1]["attributes"] and roll.chords == {}  # a step of its own before
+
+
+def test_o3_a_project_of_the_same_music_brings_its_wishes_and_undo_the_old_ones(connect, example):
+    roll, page = connect(InfillEditor, example)
+    data, _, _ = fetched(page, "project")
+    roll.attributes = own = {"track": {"0": {"note_density": 5}}, "bar": {}}
+    assert page_upload(page, "x.mgnb", 0, 1, data)[0]["k"] == "ok"
+    assert roll.attributes == {"track": {}, "bar": {}}
+    roll.undo()
+    assert roll.attributes == own
+
+
 def page_upload(page, name, number, parts, data):
     content = {"v": 1, "k": "upload", "id": f"u{number}", "name": name, "part": number, "parts": parts}
     page.raw(content, [memoryview(data)])
@@ -408,7 +446,12 @@ def test_what_writes_a_file_returns_its_path(example, tmp_path):
 
 @pytest.mark.parametrize(
     ("parts", "data", "code"),
-    [(1, b"not midi", "score"), (1, bytes(600_000), "bad_message"), (1000, b"", "bad_message")],
+    [
+        (1, b"not midi", "score"),
+        (1, b"PK\x03\x04 torn", "project"),
+        (1, bytes(600_000), "bad_message"),
+        (1000, b"", "bad_message"),
+    ],
 )
 def test_o3_a_wrong_upload_changes_nothing(connect, example, parts, data, code):
     roll, page = connect(PianoRoll, example)

@@ -1,5 +1,6 @@
 /** What keys do to selected notes: nudge, lengthen, louder, quantise, delete, copy and paste. */
 import type { Cell } from "../protocol.gen.ts";
+import { Selection } from "../selection.ts";
 import type { Store } from "../store.ts";
 import { strings } from "../strings.ts";
 import { type Bounds, copied, lengthened, louder, moved, quantised, spanTicks } from "./change.ts";
@@ -160,10 +161,30 @@ export class NoteKeys {
   }
 
   duplicate(): void {
-    const notes = this.active ? this.store.editor.selectedNotes : [];
-    if (notes.length > 0) {
+    if (this.active) {
+      const notes = this.store.editor.selectedNotes;
       this.put(strings.didCopy, notes, spanTicks(notes, this.grid));
+    } else if (this.store.editable) {
+      this.duplicateBars();
+    } else {
+      this.announce(strings.readonly);
     }
+  }
+
+  /** The notes of the selected bars once more, right after these; then the bars they went to are selected. */
+  private duplicateBars(): void {
+    const { store } = this;
+    const { bars, editor, selection } = store;
+    const [from, to] = selection.barSpan() ?? [0, 0];
+    const copies = copied(this.notesOfBars(), bars.start(to) - bars.start(from), editor.newId, this.bounds);
+    if (copies.length === 0) {
+      const why = to < bars.n ? strings.nothingToCopy : strings.nothingFollows;
+      this.announce(selection.size > 0 ? why : strings.nothingSelected);
+      return;
+    }
+    editor.notesEdit(strings.didCopy(copies.length), [], copies);
+    store.select(Selection.of(selection.cells().map(([track, bar]) => [track, bar + to - from])));
+    this.announce(strings.didCopy(copies.length));
   }
 
   selectAll(track: number): void {

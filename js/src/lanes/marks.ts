@@ -42,7 +42,7 @@ export interface LaneScene {
 }
 
 /** Room above the levels (for adherence) and below them. */
-export const LANE_TOP = 14;
+export const LANE_TOP = 18;
 export const LANE_FLOOR = 5;
 const HATCH = 5;
 const NUMBER_MIN_PX = 30;

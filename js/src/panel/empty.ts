@@ -53,7 +53,7 @@ export function makeEmpty(
     });
   const ofPython = [
     offer(strings.emptyDemo, strings.emptyDemoHint, "mgnb-empty-demo", () => store.attempt(example())),
-    offer(strings.openMidi, strings.emptyOpenHint, "mgnb-empty-open", () => files.choose()),
+    offer(strings.openFile, strings.emptyOpenHint, "mgnb-empty-open", () => files.choose()),
   ];
   const element = h(
     "div",

@@ -1,8 +1,8 @@
 /** Keeps a row of groups on one line: those that there is no room for are hidden, in a given order. */
 
 export interface Fold {
-  /** Measures again when something that matters has changed. `calm`: nothing that is hidden comes back. */
-  fit(calm?: boolean): void;
+  /** Measures again when something that matters has changed. */
+  fit(): void;
   /** Groups that are hidden now, as they stand in the row. */
   folded(): HTMLElement[];
 }
@@ -18,7 +18,7 @@ export function makeFold(row: HTMLElement, order: readonly HTMLElement[], rest: 
     );
     return [row.clientWidth, ...places, ...shown.map((one) => one.dataset["testid"]), row.textContent].join();
   };
-  const fit = (calm = false): void => {
+  const fit = (): void => {
     if (row.clientWidth === 0 || shape() === known) {
       return;
     }
@@ -26,8 +26,7 @@ export function makeFold(row: HTMLElement, order: readonly HTMLElement[], rest: 
     row.classList.add("mgnb-fitting");
     const edge = row.getBoundingClientRect().right - Number.parseFloat(getComputedStyle(row).paddingRight);
     const tooWide = (): boolean => rest.getBoundingClientRect().right > edge + 0.05;
-    const keep = calm && known !== "";
-    for (const group of keep ? [] : order) {
+    for (const group of order) {
       group.hidden = false;
     }
     for (const group of order) {
@@ -37,7 +36,7 @@ export function makeFold(row: HTMLElement, order: readonly HTMLElement[], rest: 
       group.hidden = true;
     }
     // What is less wide than the last one folded may fit after all.
-    for (const group of keep ? [] : order.filter((one) => one.hidden).reverse()) {
+    for (const group of order.filter((one) => one.hidden).reverse()) {
       group.hidden = false;
       group.hidden = tooWide();
     }

@@ -29,7 +29,7 @@ export const KEY_WORDS: Readonly<Record<KeyHelp, string>> = {
   quantise: "quantise selected notes, or the notes of selected bars",
   delete: "erase selected notes, or the notes of selected bars",
   clipboard: "copy, cut, paste at the cursor, also into another roll",
-  duplicate: "duplicate the selected notes",
+  duplicate: "duplicate the selected notes, or the notes of selected bars right after them",
   selectAll: "select all notes of the track, or all bars",
   undo: "undo",
   redo: "redo",

@@ -49,6 +49,7 @@ export interface ToolbarState {
   warning: string;
   running: boolean;
   blocked: string;
+  /** What Generate does, and to which bars. */
   action: string;
   compare: Compare;
   comparable: boolean;
@@ -259,10 +260,10 @@ export function makeToolbar(actions: ToolbarActions): Toolbar {
     parts.tools,
     parts.snap,
     parts.zoom,
-    h("span", { class: "mgnb-spacer" }),
     parts.history,
     parts.steer,
     parts.targets,
+    h("span", { class: "mgnb-spacer" }), // a longer label moves no tool
     parts.takes,
     generate,
     stop,
@@ -272,13 +273,11 @@ export function makeToolbar(actions: ToolbarActions): Toolbar {
   );
   const order = FOLDS.map((name) => parts[name]);
   const fold = makeFold(element, order, more);
-  /** Stop is shorter than what it stands for: what has folded away stays there meanwhile. */
-  let running = false;
   rovingFocus(element, 0);
 
   return {
     element,
-    fit: () => fold.fit(running),
+    fit: fold.fit,
     compare: compare.element,
     setPosition: (text) => setText(position, text),
     update: (state) => {
@@ -310,8 +309,7 @@ export function makeToolbar(actions: ToolbarActions): Toolbar {
       setText(tempo, state.tempo);
       tempo.disabled = !state.editable;
       tempo.title = whyNot(state) || strings.tempoHint;
-      running = state.running;
-      fold.fit(running);
+      fold.fit();
       settleTabStop(element);
     },
   };
